@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * unit: pure, no process, port or container. integration (`*.int.test.ts`): real sockets, SQLite files, daemons on private sockets.
+ * e2e: whole programs, real kubectl and containers. The last two run one file at a time: they share a kernel.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['{shared,control-plane,node-agent,firmware-images,scripts,test}/**/*.test.ts'], exclude: ['**/*.int.test.ts', 'test/e2e/**', '**/node_modules/**'] } },
+      { test: { name: 'integration', include: ['{shared,control-plane,node-agent,firmware-images,test}/**/*.int.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], fileParallelism: false, testTimeout: 180_000, hookTimeout: 300_000 } },
+    ],
+  },
+})
