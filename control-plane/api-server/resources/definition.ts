@@ -1,0 +1,92 @@
+/**
+ * One served resource. The table of these drives routing, discovery, OpenAPI, decoding, defaulting, validation, printing, subresources,
+ * RBAC names and durability: adding a resource is adding one file and one line in `registry.ts`.
+ *
+ * Everything here is pure: functions get the object and a context, and either change the object they were given (their own copy) or
+ * return findings. What needs other objects (address allocation, quotas) is an admission plugin.
+ */
+import type { KubeObject } from '../../../shared/api/object.ts'
+import type { Durability } from '../../store/store.ts'
+
+/** A finding of validation, as `k8s.io/apimachinery/pkg/util/validation/field.Error`. */
+export interface FieldError {
+  readonly type: 'Required' | 'Invalid' | 'NotSupported' | 'Forbidden' | 'Duplicate' | 'NotFound' | 'TooLong' | 'TooMany' | 'TypeInvalid' | 'InternalError'
+  /** `spec.containers[0].name`. */
+  readonly field: string
+  /** The offending value, printed as upstream prints it. */
+  readonly value?: unknown
+  readonly detail: string
+  /** For `NotSupported`: the values that are. */
+  readonly supported?: readonly string[]
+}
+
+export interface StrategyContext {
+  /** Wall clock, milliseconds. */
+  readonly now: number
+  readonly user: string
+  readonly dryRun: boolean
+  /** The subresource written through, `''` for the object itself. */
+  readonly subresource: string
+}
+
+/** How a resource behaves beyond its schema. All optional: what is left out does nothing. Order on create: default, prepareForCreate, validate; on update: default, prepareForUpdate, validate, validateUpdate. */
+export interface Strategy<T extends KubeObject> {
+  /** Fills in defaults as upstream's `zz_generated.defaults.go`. Idempotent; also run on updates and on patches' results. */
+  default?(object: T): void
+  /** Clears what a creator may not set (status), sets generation 1 where the kind has generations. */
+  prepareForCreate?(object: T, context: StrategyContext): void
+  /** Carries over what this write may not change (status on a spec write, spec on a status write), bumps `metadata.generation` when the spec changed. */
+  prepareForUpdate?(object: T, old: T, context: StrategyContext): void
+  validate?(object: T, context: StrategyContext): readonly FieldError[]
+  /** Immutable fields and legal transitions; run in addition to `validate`. `subresource` in the context tells status writes apart. */
+  validateUpdate?(object: T, old: T, context: StrategyContext): readonly FieldError[]
+  /** Texts for `Warning:` headers. */
+  warnings?(object: T): readonly string[]
+  /** Grace period in seconds for a deletion, given what the client asked for (undefined: nothing). Undefined result: no graceful deletion, gone at once. */
+  gracePeriod?(object: T, requested: number | undefined): number | undefined
+  /** Name rule; DNS-1123 subdomain unless given. Returns upstream's messages. `prefix`: `generateName` is judged, a trailing `-` is legal. */
+  validateName?(name: string, prefix: boolean): readonly string[]
+  /** May a PUT or an apply to a name that does not exist create it? */
+  allowCreateOnUpdate?: boolean
+  /** May an update come without resourceVersion? False for kinds where upstream demands it. Default true. */
+  allowUnconditionalUpdate?: boolean
+}
+
+/** A column of the server-printed table (`metav1.TableColumnDefinition` and the cell's value). */
+export interface Column<T extends KubeObject> {
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  readonly format?: 'name' | ''
+  readonly description: string
+  /** 0 is always shown, 1 with `-o wide`. */
+  readonly priority: 0 | 1
+  value(object: T, context: { readonly now: number }): string | number | boolean | null
+}
+
+/** Where scale reads and writes, JSON paths without the leading dot. */
+export interface ScaleMapping { readonly specReplicas: string; readonly statusReplicas: string; readonly selector: string }
+
+export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly singular: string
+  readonly kind: string
+  readonly listKind: string
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  readonly namespaced: boolean
+  /** Key of the generated field table: `core-v1.Pod`. */
+  readonly schema: string
+  readonly verbs: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
+  readonly durability: Durability
+  /** Writes through `status` have their own class: `lazy` unless given. */
+  readonly statusDurability?: Durability
+  /** Objects vanish this many seconds after their last write (events). */
+  readonly ttlSeconds?: number
+  readonly columns: readonly Column<T>[]
+  readonly strategy: Strategy<T>
+  readonly subresources: { readonly status?: true; readonly scale?: ScaleMapping }
+  /** Field selectors besides `metadata.name` and `metadata.namespace`; the value of each, `''` where unset. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+}
