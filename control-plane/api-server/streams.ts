@@ -1,0 +1,20 @@
+/**
+ * The hook for requests whose answer is a stream from a node: logs, exec, attach, port-forward. The API server authenticates and authorizes
+ * them; the handler joins them with the node's dial-back. A verb without handler is refused by name.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { User } from './authn/user.ts'
+import type { RequestInfo } from './request-info.ts'
+
+export type StreamRequest = RequestInfo & { readonly user: User }
+
+export interface StreamHandlers {
+  /**
+   * An upgrade (WebSocket or SPDY/3.1) to `pods/{exec,attach,portforward}`. The handler owns the socket from here: it answers 101 or an error, and
+   * ends the socket. A rejection with a `StatusError` before anything was written is answered by the server with that status.
+   */
+  handle(request: StreamRequest, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  /** `GET pods/log`. The handler writes the answer and ends it, and stops when the client goes. A rejection before the headers are sent is answered as `Status`. */
+  logs(request: StreamRequest, req: IncomingMessage, res: ServerResponse): Promise<void>
+}
