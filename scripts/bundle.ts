@@ -1,0 +1,55 @@
+/** Bundles the three programs into one file each, with esbuild. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { build, type Plugin } from 'esbuild'
+
+const require = createRequire(import.meta.url)
+export const root = join(import.meta.dirname, '..')
+
+/** Program name -> entry point. */
+export const programs = {
+  'bramble-control-plane': 'control-plane/main.ts',
+  'bramble-node-agent': 'node-agent/main.ts',
+  'bramble': 'control-plane/cli/main.ts',
+} as const
+export type Program = keyof typeof programs
+
+/**
+ * sqlite3 finds its addon with `bindings`, which searches folders; a bundle has none. Inside a single executable the addon is an
+ * asset, written to a private file for as long as the dynamic linker needs it; elsewhere it is the file that npm built.
+ */
+const addon: Plugin = {
+  name: 'sqlite3-addon',
+  setup(b) {
+    b.onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'sqlite3-addon' }))
+    b.onLoad({ filter: /.*/, namespace: 'sqlite3-addon' }, () => ({
+      resolveDir: root,
+      contents: `
+        const { mkdtempSync, rmSync, writeFileSync } = require('node:fs')
+        const { createRequire } = require('node:module')
+        const { tmpdir } = require('node:os')
+        const { join } = require('node:path')
+        const sea = require('node:sea')
+        module.exports = () => {
+          if (!sea.isSea()) return createRequire(__filename)(process.env.BRAMBLE_SQLITE3_ADDON || ${JSON.stringify(join(require.resolve('sqlite3/package.json'), '../build/Release/node_sqlite3.node'))})
+          const dir = mkdtempSync(join(tmpdir(), 'bramble-'))
+          const file = join(dir, 'node_sqlite3.node')
+          writeFileSync(file, Buffer.from(sea.getRawAsset('node_sqlite3.node')), { mode: 0o700 })
+          const loaded = createRequire(file)(file)
+          rmSync(dir, { recursive: true })
+          return loaded
+        }`,
+    }))
+  },
+}
+
+/** Bundles one program; returns the file. CommonJS, since that is what a single executable runs and loads fastest. */
+export async function bundle(program: Program, outDir: string, version: string): Promise<string> {
+  const outfile = join(outDir, `${program}.cjs`)
+  await build({
+    entryPoints: [join(root, programs[program])], outfile, bundle: true, platform: 'node', target: 'node26', format: 'cjs', minify: true, keepNames: false, legalComments: 'none',
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '""', 'process.env.BRAMBLE_VERSION': JSON.stringify(version) },
+    loader: { '.json': 'json' }, external: ['bufferutil', 'utf-8-validate'], plugins: [addon], absWorkingDir: root, logLevel: 'warning',
+  })
+  return outfile
+}

@@ -1,0 +1,34 @@
+/**
+ * `npm test`: the same set-up as `npm run up` and the engines and clients the tests use, then lint, types and the three kinds of
+ * test. Stops at the first stage that fails and says which. Arguments go to vitest: `npm test -- node-agent/proxy`.
+ */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { bootstrap, checkKernel, checkMachine, pinnedNode, root } from './bootstrap.mjs'
+
+checkMachine()
+checkKernel()
+await bootstrap({ test: true, build: true })
+
+const vitest = [pinnedNode, join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--passWithNoTests=false']
+const filter = process.argv.slice(2)
+const stages = [
+  ['lint', [pinnedNode, join(root, 'test/lint/main.ts')]],
+  ['types', [join(root, 'node_modules/.bin/tsc'), '--noEmit', '-p', root]],
+  ['unit', [...vitest, '--project', 'unit', ...filter]],
+  ['integration', [...vitest, '--project', 'integration', ...filter]],
+  ['end to end', [...vitest, '--project', 'e2e', ...filter]],
+]
+const started = Date.now()
+for (const [name, argv] of filter.length ? stages.slice(2) : stages) {
+  console.log(`\n== ${name}`)
+  const at = Date.now()
+  const env = { ...process.env, PATH: `${join(pinnedNode, '..')}:${process.env.PATH}` }
+  const code = await new Promise((resolve) => { spawn(argv[0], argv.slice(1), { stdio: 'inherit', cwd: root, env }).on('exit', (c, signal) => resolve(signal ?? c)) })
+  if (code !== 0) {
+    console.error(`\n${name} failed (${code}) after ${((Date.now() - at) / 1000).toFixed(0)} s`)
+    process.exit(1)
+  }
+  console.log(`== ${name}: ${((Date.now() - at) / 1000).toFixed(0)} s`)
+}
+console.log(`\nall stages passed in ${((Date.now() - started) / 1000).toFixed(0)} s`)

@@ -1,0 +1,34 @@
+/** What the control plane asks of a node over `rpc` before the node dials back. */
+
+export interface ContainerTarget {
+  readonly namespace: string
+  readonly pod: string
+  readonly uid: string
+  readonly container: string
+}
+
+export interface ExecParams extends ContainerTarget {
+  readonly argv: readonly string[]
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  readonly tty: boolean
+}
+export type AttachParams = Omit<ExecParams, 'argv'>
+
+export interface LogParams extends ContainerTarget {
+  readonly follow: boolean
+  readonly previous: boolean
+  readonly timestamps: boolean
+  readonly tailLines?: number
+  readonly limitBytes?: number
+  /** Wall clock, milliseconds: lines at or after it. */
+  readonly since?: number
+}
+
+/** Method -> parameters. Every one is answered by a dial-back to `dial`, a path on the API server, over WebSocket. */
+export interface StreamMethods {
+  exec: ExecParams & { readonly dial: string }
+  attach: AttachParams & { readonly dial: string }
+  logs: LogParams & { readonly dial: string }
+}
