@@ -1,0 +1,49 @@
+/**
+ * The generated field tables as one map: `core-v1.Pod` to its fields, each `name -> type`. Types are those of
+ * `scripts/generate-api.ts`, with the corrections of `overlay.ts` laid over them. Pure.
+ */
+import appsV1 from './generated/apps-v1.json' with { type: 'json' }
+import autoscalingV1 from './generated/autoscaling-v1.json' with { type: 'json' }
+import certificatesV1 from './generated/certificates-v1.json' with { type: 'json' }
+import coordinationV1 from './generated/coordination-v1.json' with { type: 'json' }
+import coreV1 from './generated/core-v1.json' with { type: 'json' }
+import discoveryV1 from './generated/discovery-v1.json' with { type: 'json' }
+import metaV1 from './generated/meta-v1.json' with { type: 'json' }
+import policyV1 from './generated/policy-v1.json' with { type: 'json' }
+import rbacV1 from './generated/rbac-v1.json' with { type: 'json' }
+import { fieldTypes } from './overlay.ts'
+
+/** Field name to type; `!` at the end marks a required field. */
+export type FieldTable = Readonly<Record<string, string>>
+
+const modules = {
+  'apps-v1': appsV1, 'autoscaling-v1': autoscalingV1, 'certificates-v1': certificatesV1, 'coordination-v1': coordinationV1, 'core-v1': coreV1,
+  'discovery-v1': discoveryV1, 'meta-v1': metaV1, 'policy-v1': policyV1, 'rbac-v1': rbacV1,
+} as unknown as Readonly<Record<string, Readonly<Record<string, FieldTable>>>>
+
+const merged = new Map<string, FieldTable>()
+
+/** The fields of a schema, `core-v1.Pod`; undefined where there is no such schema. */
+export function tableOf(schema: string): FieldTable | undefined {
+  const known = merged.get(schema)
+  if (known) return known
+  const dot = schema.indexOf('.')
+  const table = modules[schema.slice(0, dot)]?.[schema.slice(dot + 1)]
+  if (!table) return undefined
+  const corrections = fieldTypes[schema]
+  const result = corrections ? { ...table, ...corrections } : table
+  merged.set(schema, result)
+  return result
+}
+
+/** Every schema of a generated table, `core-v1` for one: names without the prefix. */
+export const schemasOf = (group: string): readonly string[] => Object.keys(modules[group] ?? {})
+
+/** Splits a type: `[]core-v1.Pod!` is a required list of `core-v1.Pod`. */
+export function parseType(type: string): { container: '' | '[]' | '{}'; element: string; required: boolean } {
+  const required = type.endsWith('!')
+  const bare = required ? type.slice(0, -1) : type
+  if (bare.startsWith('[]')) return { container: '[]', element: bare.slice(2), required }
+  if (bare.startsWith('{}')) return { container: '{}', element: bare.slice(2), required }
+  return { container: '', element: bare, required }
+}
