@@ -5,7 +5,8 @@
  * - A write is a compare-and-swap: it says which mod revision it replaces, or that the key must not exist.
  * - Reads never wait for writes and are linearizable: a read after an acknowledged write sees it.
  * - Watches give every change after a revision, in revision order, no gap, no duplicate, or end with an explicit error.
- * - Revisions never go back and are never given out twice, whatever crashes.
+ * - Revisions never go back and are never given out twice, whatever crashes; some are skipped (a crash, a failed commit).
+ * - A store opened again has no history: `compacted` is its revision, above any that the run before showed.
  */
 import type { Revision } from '../../shared/base/brands.ts'
 
@@ -13,7 +14,8 @@ import type { Revision } from '../../shared/base/brands.ts'
  * When a write is acknowledged and what a crash may lose.
  * - `durable`: acknowledged after it is on disk. The commit carries every lazy write before it, so a crash leaves a prefix of history.
  * - `lazy`: acknowledged from memory, on disk with the next commit or within the flush interval; a crash loses at most that interval.
- * - `volatile`: memory only, gone after a restart; takes revisions like any write.
+ * - `volatile`: memory only, gone after a restart; takes revisions like any write. To a key that a durable or lazy write stored, it counts as
+ *   `lazy`: an older state never comes back.
  */
 export type Durability = 'durable' | 'lazy' | 'volatile'
 
@@ -21,12 +23,17 @@ export interface Entry {
   readonly key: string
   /** Never changed after it was stored; shared by all readers. */
   readonly value: Buffer
+  /** Unique among keys: the revision of the write that made this key. */
   readonly createRevision: Revision
   readonly modRevision: Revision
 }
 
 export type Write =
-  /** Stores `value`. `expect`: the key's mod revision, or 0 for "must not exist". */
+  /**
+   * Stores `value`, or what it returns for the revision the write gets (called at once, at most once; must not call the store). `expect`: the
+   * key's mod revision, or 0 for "must not exist". `ttlSeconds`, for volatile writes only: the key is deleted then, at most max(1 s, TTL / 64)
+   * late, unless written again.
+   */
   | { readonly type: 'put'; readonly key: string; readonly value: Buffer | ((revision: Revision) => Buffer); readonly expect: Revision | 0; readonly durability: Durability; readonly ttlSeconds?: number }
   | { readonly type: 'delete'; readonly key: string; readonly expect: Revision; readonly durability: Durability }
 
@@ -65,6 +72,10 @@ export interface Change {
   readonly previous: Entry | undefined
 }
 
+/**
+ * `synced`: nothing is unread. `catching-up`: behind, and the window has what is missing. `blocked`: its reader did not pull until the window
+ * passed it by; the next pull ends with {@link CompactedError}.
+ */
 export type WatchState = 'synced' | 'catching-up' | 'blocked'
 
 /**
@@ -72,6 +83,7 @@ export type WatchState = 'synced' | 'catching-up' | 'blocked'
  * writers nothing: changes stay in the shared window; a reader that falls out of the window gets {@link CompactedError} from `next`.
  */
 export interface Watcher {
+  /** One call at a time; a second one rejects. Aborted, it rejects with the signal's reason and nothing is lost. */
   next(signal?: AbortSignal): Promise<readonly Change[]>
   /** The revision up to which everything matching was handed out; what a bookmark may say. Advances without matching changes too. */
   readonly progress: Revision
@@ -83,7 +95,7 @@ export interface Watcher {
 export interface Store {
   /** Identifies this history: a new one after a restore or a fresh database. Revisions of different incarnations do not compare. */
   readonly incarnation: string
-  /** Revision of the last write. */
+  /** Revision of the last visible write, or of the opening. */
   readonly revision: Revision
   /** Oldest revision that list-at and watch still reach. */
   readonly compacted: Revision
@@ -95,18 +107,21 @@ export interface Store {
   /**
    * Applies one write; resolves when it is acknowledged by its class. Writes to one key are applied in call order. The comparison is made
    * at call time against the newest state, acknowledged or not; readers and watchers see a durable write only once it is on disk, in revision order.
-   * Rejects only where the disk fails ({@link StoreFailedError}): then nothing was applied.
+   * A conflict with a write that is not acknowledged yet is answered after that write.
+   * Rejects where the disk fails or the store is closed ({@link StoreFailedError}): then nothing was applied, nor any write that waited behind
+   * it; after a failure other than a full disk no more writes are taken, and what is on disk is known when the store is opened again. Rejects
+   * with RangeError for an empty key or a misplaced `ttlSeconds`.
    */
   write(write: Write): Promise<WriteResult>
   /** Changes after `from` (exclusive) to keys with the prefix. Throws {@link CompactedError} or {@link FutureRevisionError}. */
   watch(prefix: string, from: Revision): Watcher
-  /** Drops history at and before `revision`. Current state is untouched. */
+  /** Drops history at and before `revision`; stores also do so by themselves. Current state is untouched. Throws {@link FutureRevisionError}. */
   compact(revision: Revision): Promise<void>
   /** Writes all lazy entries to disk. */
   flush(): Promise<void>
-  /** A consistent copy of the database as one file, verified after writing. */
+  /** A consistent copy of the database as one file, lazy writes included, read back in full before it gets its name. Replaces a file there. */
   backup(path: string): Promise<void>
-  /** Flushes, ends watches, closes the database. */
+  /** Flushes, ends watches, closes the database. Idempotent. Rejects where the flush fails; the database is closed all the same. */
   close(): Promise<void>
 }
 
