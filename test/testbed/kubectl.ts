@@ -1,0 +1,48 @@
+/** Real kubectl, several versions: an old one speaks SPDY and old validation, a new one WebSocket and new. */
+import { realpath, stat } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
+import { run, type ExecOptions, type ExecResult } from '../../shared/host/exec.ts'
+
+const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+
+/** kubectl binaries on this machine: the one on PATH and versioned ones beside its real file. Throws where there is none. */
+export async function kubectls(versions: readonly string[] = ['1.27', '1.33']): Promise<readonly { version: string; path: string }[]> {
+  for (const dir of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(dir, 'kubectl')
+    if (!await exists(path)) continue
+    const folder = dirname(await realpath(path))
+    const found = []
+    for (const version of versions) if (await exists(join(folder, `kubectl.${version}`))) found.push({ version, path: join(folder, `kubectl.${version}`) })
+    return found.length ? found : [{ version: 'PATH', path }]
+  }
+  throw new Error('no kubectl on PATH: install one (Debian: kubernetes-client)')
+}
+
+export class Kubectl {
+  readonly version: string
+  readonly path: string
+  readonly #kubeconfig: string
+  constructor(binary: { version: string; path: string }, kubeconfig: string) { this.version = binary.version; this.path = binary.path; this.#kubeconfig = kubeconfig }
+
+  argv(args: readonly string[]): string[] { return [this.path, `--kubeconfig=${this.#kubeconfig}`, ...args] }
+
+  /** Runs it to the end, whatever its exit code. */
+  try(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    // A cache folder of its own: versions must not read each other's discovery.
+    return run(this.argv(args), { timeout: 90_000, ...options, env: { ...process.env, KUBECACHEDIR: `${this.#kubeconfig}.cache-${this.version}`, ...options.env } })
+  }
+
+  /** Runs it and returns its output; an exit code other than 0 is an error that carries what it said. */
+  async run(args: readonly string[], options: ExecOptions = {}): Promise<string> {
+    const result = await this.try(args, options)
+    if (result.exitCode !== 0) throw new Error(`kubectl ${args.join(' ')} (${this.version}): exit code ${result.exitCode}\n${result.stderr.toString()}${result.stdout.toString()}`)
+    return result.stdout.toString()
+  }
+
+  async json<T>(args: readonly string[]): Promise<T> { return JSON.parse(await this.run([...args, '-o', 'json'])) as T }
+
+  apply(manifest: object | readonly object[]): Promise<string> {
+    const items = Array.isArray(manifest) ? manifest : [manifest]
+    return this.run(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
+  }
+}
