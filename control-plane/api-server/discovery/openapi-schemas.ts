@@ -1,0 +1,106 @@
+/** Schemas of the field tables as OpenAPI, under upstream's names, in the dialect of v2 or v3. Pure but for loading the documentation. */
+import { atomicObjects, listRules } from '../schema/overlay.ts'
+import type { ListRule } from '../schema/overlay.ts'
+import { parseType, tableOf } from '../schema/tables.ts'
+
+export type Dialect = 'v2' | 'v3'
+
+const apimachinery = 'io.k8s.apimachinery.pkg'
+const packages: Readonly<Record<string, string>> = { 'meta-v1': `${apimachinery}.apis.meta.v1` }
+
+/** `core-v1.Pod` to `io.k8s.api.core.v1.Pod`. */
+export function openApiName(schema: string): string {
+  const dot = schema.indexOf('.')
+  const gv = schema.slice(0, dot)
+  return `${packages[gv] ?? `io.k8s.api.${gv.replace('-', '.')}`}.${schema.slice(dot + 1)}`
+}
+
+const scalarNames: Readonly<Record<string, string>> = {
+  quantity: `${apimachinery}.api.resource.Quantity`, 'int-or-string': `${apimachinery}.util.intstr.IntOrString`, time: `${apimachinery}.apis.meta.v1.Time`,
+  microtime: `${apimachinery}.apis.meta.v1.MicroTime`, any: `${apimachinery}.apis.meta.v1.FieldsV1`,
+}
+const scalarSchemas: Readonly<Record<string, (dialect: Dialect) => object>> = {
+  quantity: (d) => (d === 'v2' ? { description: quantityDoc, type: 'string' } : { description: quantityDoc, oneOf: [{ type: 'string' }, { type: 'number' }] }),
+  'int-or-string': (d) => (d === 'v2' ? { description: intOrStringDoc, type: 'string', format: 'int-or-string' }
+    : { description: intOrStringDoc, format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }),
+  time: () => ({ description: 'Time is a wrapper around time.Time which supports correct marshaling to YAML and JSON.', type: 'string', format: 'date-time' }),
+  microtime: () => ({ description: 'MicroTime is version of Time with microsecond level precision.', type: 'string', format: 'date-time' }),
+  any: () => ({ description: 'Arbitrary JSON.', type: 'object' }),
+}
+const quantityDoc = 'Quantity is a fixed-point representation of a number, with decimal (n, u, m, k, M, G, T, P, E) and binary (Ki, Mi, Gi, Ti, Pi, Ei) suffixes and decimal exponents.'
+const intOrStringDoc = 'IntOrString is a type that can hold an int32 or a string. When used in JSON or YAML marshalling and unmarshalling, it produces or consumes the inner type.'
+
+const inline: Readonly<Record<string, object>> = {
+  string: { type: 'string' }, boolean: { type: 'boolean' }, int32: { type: 'integer', format: 'int32' }, int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' }, number: { type: 'number', format: 'double' }, byte: { type: 'string', format: 'byte' },
+}
+
+/** Documentation of a schema's fields, `''` for the schema itself. */
+export type DocsOf = (schema: string) => Readonly<Record<string, string>>
+
+export interface KindOfSchema { readonly group: string; readonly version: string; readonly kind: string }
+
+/** Collects the schemas reachable from some roots. */
+export class SchemaCollector {
+  readonly schemas: Record<string, object> = {}
+  readonly #dialect: Dialect
+  readonly #docs: DocsOf
+  readonly #kinds: ReadonlyMap<string, readonly KindOfSchema[]>
+  constructor(dialect: Dialect, docs: DocsOf, kinds: ReadonlyMap<string, readonly KindOfSchema[]>) {
+    this.#dialect = dialect
+    this.#docs = docs
+    this.#kinds = kinds
+  }
+
+  /** Adds a schema and all it refers to; returns the reference to it. */
+  ref(schema: string): { $ref: string } {
+    const name = scalarNames[schema] ?? openApiName(schema)
+    if (!this.schemas[name]) {
+      const scalar = scalarSchemas[schema]
+      this.schemas[name] = {}
+      this.schemas[name] = scalar ? scalar(this.#dialect) : this.#struct(schema)
+    }
+    return { $ref: `${this.#dialect === 'v2' ? '#/definitions/' : '#/components/schemas/'}${name}` }
+  }
+
+  #struct(schema: string): object {
+    const table = tableOf(schema)
+    if (!table) throw new Error(`no field table for ${schema}`)
+    const docs = this.#docs(schema)
+    const required = Object.keys(table).filter((f) => (table[f] as string).endsWith('!'))
+    const kinds = this.#kinds.get(schema)
+    return {
+      description: docs[''] ?? '', type: 'object', ...(required.length ? { required } : {}),
+      properties: Object.fromEntries(Object.keys(table).map((f) => [f, this.#field(schema, f, table[f] as string, docs[f] ?? '')])),
+      ...(atomicObjects.has(schema) ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+      ...(kinds ? { 'x-kubernetes-group-version-kind': kinds } : {}),
+    }
+  }
+
+  #field(schema: string, field: string, type: string, description: string): object {
+    const { container, element } = parseType(type)
+    const extensions = this.#extensions(listRules[schema]?.[field], container)
+    if (container === '[]') return { description, type: 'array', items: this.#element(element), ...extensions }
+    if (container === '{}') return { description, type: 'object', additionalProperties: this.#element(element), ...extensions }
+    const simple = inline[element]
+    if (simple) return { description, ...simple, ...extensions }
+    const ref = this.ref(element)
+    return this.#dialect === 'v2' ? { description, ...ref, ...extensions } : { description, allOf: [ref], ...extensions }
+  }
+
+  #element(type: string): object {
+    const { container, element } = parseType(type)
+    if (container === '[]') return { type: 'array', items: this.#element(element) }
+    return inline[element] ?? this.ref(element)
+  }
+
+  #extensions(rule: ListRule | undefined, container: string): object {
+    if (!rule) return container === '[]' ? { 'x-kubernetes-list-type': 'atomic' } : {}
+    return {
+      ...(rule.listMapKeys ? { 'x-kubernetes-list-map-keys': rule.listMapKeys } : {}), ...(rule.listType ? { 'x-kubernetes-list-type': rule.listType } : {}),
+      ...(rule.mapType ? { 'x-kubernetes-map-type': rule.mapType } : {}),
+      ...(rule.patchMergeKey ? { 'x-kubernetes-patch-merge-key': rule.patchMergeKey } : {}),
+      ...(rule.patchStrategy ? { 'x-kubernetes-patch-strategy': rule.patchStrategy } : {}),
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * OpenAPI v3: `/openapi/v3` lists a document per group-version, `/openapi/v3/apis/apps/v1` is one. A document is built on demand
+ * and handed out as bytes; nothing of it stays in memory here, so callers cache the (compressed) bytes where they want.
+ */
+import type { Registry } from '../resources/registry.ts'
+import { loadDocs } from './openapi-docs.ts'
+import { allPaths, indexKey } from './openapi-paths.ts'
+import { SchemaCollector } from './openapi-schemas.ts'
+import type { KindOfSchema } from './openapi-schemas.ts'
+
+/** The Kubernetes version our behaviour follows; what `/version` and the documents say. */
+export const kubernetesVersion = 'v1.33.0'
+
+/** The kinds of each schema, lists and shared option types included. */
+export function kindsBySchema(registry: Registry): Map<string, KindOfSchema[]> {
+  const kinds = new Map<string, KindOfSchema[]>()
+  for (const { group, version, kind, listKind, schema } of registry.all) {
+    kinds.set(schema, [{ group, version, kind }])
+    kinds.set(`${schema}List`, [{ group, version, kind: listKind }])
+  }
+  const versions = [...new Map(registry.all.map(({ group, version }) => [`${group}/${version}`, { group, version }])).values()]
+  kinds.set('meta-v1.DeleteOptions', versions.map((gv) => ({ ...gv, kind: 'DeleteOptions' })))
+  kinds.set('meta-v1.Status', [{ group: '', version: 'v1', kind: 'Status' }])
+  return kinds
+}
+
+/** `GET /openapi/v3`. `hash`: changes whenever the documents may (the build's version, say); clients cache by it. */
+export function openApiV3Index(registry: Registry, hash: string): { paths: Record<string, { serverRelativeURL: string }> } {
+  const keys = [...new Set(registry.all.map(indexKey))].sort()
+  return { paths: Object.fromEntries(keys.map((k) => [k, { serverRelativeURL: `/openapi/v3/${k}?hash=${hash}` }])) }
+}
+
+/** The document of one group-version as JSON bytes; undefined where none is served. About 0.5 MB for the core group: cache it compressed or not at all. */
+export async function openApiV3Document(registry: Registry, group: string, version: string): Promise<Buffer | undefined> {
+  const definitions = registry.all.filter((d) => d.group === group && d.version === version)
+  if (definitions.length === 0) return undefined
+  const collect = new SchemaCollector('v3', await loadDocs(), kindsBySchema(registry))
+  const paths = allPaths(definitions, 'v3', collect)
+  return Buffer.from(JSON.stringify({
+    openapi: '3.0.0', info: { title: 'Kubernetes', version: kubernetesVersion }, paths, components: { schemas: collect.schemas },
+  }))
+}
