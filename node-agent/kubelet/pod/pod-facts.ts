@@ -1,0 +1,35 @@
+/** Small facts of a pod that many parts need. Pure. */
+import type { Container, Pod } from '../../../shared/api/core-v1.ts'
+import type { Stored } from '../../../shared/api/object.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { PodRef } from '../../link/link.ts'
+import { isSidecar } from '../resources/qos.ts'
+
+export type StoredPod = Stored<Pod>
+
+export const refOf = (pod: StoredPod): PodRef => ({ namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name, uid: pod.metadata.uid })
+/** As upstream's `format.Pod`: `name_namespace(uid)`. */
+export const formatPod = (ref: PodRef): string => `${ref.name}_${ref.namespace}(${ref.uid})`
+
+export const initContainers = (pod: Pod): readonly Container[] => pod.spec?.initContainers ?? []
+export const mainContainers = (pod: Pod): readonly Container[] => pod.spec?.containers ?? []
+export const allContainers = (pod: Pod): readonly Container[] => [...initContainers(pod), ...mainContainers(pod)]
+export const containerNamed = (pod: Pod, name: string): Container | undefined => allContainers(pod).find((c) => c.name === name)
+
+/** Whether a container that ended with `exitCode` is started again. */
+export function restarts(pod: Pod, container: Container, exitCode: number): boolean {
+  if (isSidecar(container)) return true
+  const policy = pod.spec?.restartPolicy ?? 'Always'
+  // An init container that succeeded is done, whatever the policy.
+  if (initContainers(pod).includes(container)) return exitCode !== 0 && policy !== 'Never'
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
+}
+
+/** Time between SIGTERM and SIGKILL. */
+export const gracePeriod = (pod: Pod): Millis =>
+  1000 * (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30)
+
+/** `spec.containers{web}`: the field path of an Event about one container. */
+export function fieldPathOf(pod: Pod, name: string): string {
+  return initContainers(pod).some((c) => c.name === name) ? `spec.initContainers{${name}}` : `spec.containers{${name}}`
+}

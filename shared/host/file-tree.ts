@@ -1,0 +1,72 @@
+/** Folders and files as the agent works on them: asynchronous, not durable. What is missing is an answer (`undefined`, `[]`), any other failure rejects. */
+import * as fs from 'node:fs/promises'
+
+export type FileKind = 'file' | 'directory' | 'symlink' | 'socket' | 'char-device' | 'block-device' | 'fifo'
+export interface FileFacts { readonly kind: FileKind; readonly size: number; /** Permission bits, with setuid, setgid and sticky. */ readonly mode: number; readonly uid: number; readonly gid: number }
+
+export interface FileTree {
+  /** The whole file as text, or undefined where there is none. */
+  read(path: string): Promise<string | undefined>
+  /** Writes in place. `mode` is set whatever the umask. */
+  write(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>
+  /** Makes the folder and its parents; `mode` (whatever the umask) is that of the last one, and is set also where it was there. */
+  makeDir(path: string, mode?: number): Promise<void>
+  /** Names in a folder, sorted; empty where there is no such folder. */
+  list(path: string): Promise<string[]>
+  /** Removes a file or a whole tree; nothing to do where it is missing. Does not follow symlinks. */
+  remove(path: string): Promise<void>
+  /** Removes an empty folder; nothing to do where it is missing. */
+  removeDir(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  symlink(target: string, path: string): Promise<void>
+  readLink(path: string): Promise<string | undefined>
+  /** Facts of what the path names, symlinks followed unless `noFollow`. */
+  stat(path: string, options?: { noFollow?: boolean }): Promise<FileFacts | undefined>
+  /** The path with every symlink resolved. */
+  realPath(path: string): Promise<string | undefined>
+  chown(path: string, owner: { uid: number; gid: number }): Promise<void>
+  chmod(path: string, mode: number): Promise<void>
+}
+
+const absent = new Set(['ENOENT', 'ENOTDIR'])
+const orUndefined = async <T>(work: Promise<T>): Promise<T | undefined> => {
+  try { return await work } catch (e) {
+    if (absent.has((e as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw e
+  }
+}
+
+const kindOf = (s: Awaited<ReturnType<typeof fs.lstat>>): FileKind => {
+  if (s.isDirectory()) return 'directory'
+  if (s.isSymbolicLink()) return 'symlink'
+  if (s.isSocket()) return 'socket'
+  if (s.isCharacterDevice()) return 'char-device'
+  if (s.isBlockDevice()) return 'block-device'
+  return s.isFIFO() ? 'fifo' : 'file'
+}
+
+/** The machine's own files. */
+export const systemFileTree: FileTree = {
+  read: (path) => orUndefined(fs.readFile(path, 'utf8')),
+  async write(path, data, options = {}) {
+    await fs.writeFile(path, data, options.mode === undefined ? {} : { mode: options.mode })
+    if (options.mode !== undefined) await fs.chmod(path, options.mode)
+  },
+  async makeDir(path, mode) {
+    await fs.mkdir(path, { recursive: true })
+    if (mode !== undefined) await fs.chmod(path, mode)
+  },
+  list: async (path) => (await orUndefined(fs.readdir(path)))?.sort() ?? [],
+  remove: (path) => fs.rm(path, { recursive: true, force: true }),
+  async removeDir(path) { await orUndefined(fs.rmdir(path)) },
+  rename: (from, to) => fs.rename(from, to),
+  symlink: (target, path) => fs.symlink(target, path),
+  readLink: (path) => orUndefined(fs.readlink(path)),
+  async stat(path, options = {}) {
+    const s = await orUndefined(options.noFollow ? fs.lstat(path) : fs.stat(path))
+    return s && { kind: kindOf(s), size: s.size, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid }
+  },
+  realPath: (path) => orUndefined(fs.realpath(path)),
+  chown: (path, owner) => fs.chown(path, owner.uid, owner.gid),
+  chmod: (path, mode) => fs.chmod(path, mode),
+}
