@@ -1,0 +1,92 @@
+/** Gives a new pod its service account and the volume with the account's token (`plugin/pkg/admission/serviceaccount`). */
+import type { Container, Pod, ServiceAccount, Volume } from '../../../shared/api/core-v1.ts'
+import { forbidden } from '../../../shared/base/errors.ts'
+import type { Host } from '../../../shared/base/host.ts'
+import type { Store } from '../../store/store.ts'
+import { objectKey } from '../keys.ts'
+import { randomSuffix } from '../verbs/random-suffix.ts'
+import type { ObjectCache } from '../watch/cache.ts'
+import type { AdmissionPlugin } from './chain.ts'
+
+const MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
+const VOLUME_PREFIX = 'kube-api-access-'
+/** An hour and 7 seconds: upstream's mark for tokens of this volume. */
+const EXPIRATION_SECONDS = 3607
+/** A controller makes the account `default` of a new namespace; a pod that comes faster waits for it this long. */
+const DEFAULT_ACCOUNT_WAIT = 2000
+
+const kind = { group: '', resource: 'serviceaccounts', namespaced: true }
+
+interface Deps { readonly store: Store; readonly objects: ObjectCache; readonly host: Host }
+
+export function serviceAccount(deps: Deps): AdmissionPlugin {
+  return {
+    name: 'ServiceAccount',
+    mutate({ operation, definition, subresource, namespace, name, object }) {
+      if (operation !== 'CREATE' || definition.resource !== 'pods' || definition.group !== '' || subresource !== '') return
+      const { spec } = object as Pod
+      if (!spec) return
+      spec.serviceAccountName ||= spec.serviceAccount || 'default'
+      spec.serviceAccount = spec.serviceAccountName
+      const account = lookUp(deps, namespace, spec.serviceAccountName)
+      if (account) return attach(deps, spec, account)
+      return awaitAccount(deps, namespace, spec.serviceAccountName).then((late) => {
+        if (late) return attach(deps, spec, late)
+        throw forbidden({ group: '', resource: 'pods', name },
+          `error looking up service account ${namespace}/${spec.serviceAccountName}: serviceaccount "${spec.serviceAccountName}" not found`)
+      })
+    },
+  }
+}
+
+function lookUp({ store, objects }: Deps, namespace: string, name: string): ServiceAccount | undefined {
+  const entry = store.get(objectKey(kind, namespace, name))
+  return entry && objects.object(entry) as ServiceAccount
+}
+
+async function awaitAccount(deps: Deps, namespace: string, name: string): Promise<ServiceAccount | undefined> {
+  if (name !== 'default') return undefined
+  const stop = new AbortController()
+  using _timer = deps.host.clock.after(DEFAULT_ACCOUNT_WAIT, () => stop.abort())
+  const watcher = deps.store.watch(objectKey(kind, namespace, name), deps.store.revision)
+  try {
+    for (;;) {
+      const account = lookUp(deps, namespace, name)
+      if (account) return account
+      await watcher.next(stop.signal)
+    }
+  } catch (e) {
+    if (stop.signal.aborted) return undefined
+    throw e
+  } finally {
+    watcher.close()
+  }
+}
+
+function attach({ host }: Deps, spec: NonNullable<Pod['spec']>, account: ServiceAccount): void {
+  if (account.imagePullSecrets?.length && !spec.imagePullSecrets?.length) spec.imagePullSecrets = account.imagePullSecrets.map((s) => ({ ...s }))
+  const wanted = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true
+  if (!wanted) return
+  const containers = [...(spec.initContainers ?? []), ...spec.containers].filter((c) => !c.volumeMounts?.some((m) => m.mountPath === MOUNT_PATH))
+  if (!containers.length) return
+  const present = spec.volumes?.find((v) => v.name.startsWith(VOLUME_PREFIX))
+  const volume = present ?? tokenVolume(VOLUME_PREFIX + randomSuffix(host.random))
+  if (!present) spec.volumes = [...(spec.volumes ?? []), volume]
+  for (const container of containers) mount(container, volume.name)
+}
+
+const mount = (container: Container, name: string): void => {
+  container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath: MOUNT_PATH }]
+}
+
+const tokenVolume = (name: string): Volume => ({
+  name,
+  projected: {
+    sources: [
+      { serviceAccountToken: { expirationSeconds: EXPIRATION_SECONDS, path: 'token' } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+    ],
+    defaultMode: 0o644,
+  },
+})

@@ -1,0 +1,23 @@
+import type { RequestInfo } from '../request-info.ts'
+import type { User } from '../authn/user.ts'
+
+/** What is asked, for authorization: `k8s.io/apiserver/pkg/authorization/authorizer.Attributes`. */
+export interface Attributes {
+  readonly user: User
+  readonly verb: string
+  readonly isResourceRequest: boolean
+  readonly group: string
+  readonly resource: string
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  readonly path: string
+}
+
+export const attributesOf = (user: User, info: RequestInfo): Attributes => ({
+  user, verb: info.verb, isResourceRequest: info.isResourceRequest, group: info.group, resource: info.resource, subresource: info.subresource,
+  namespace: info.namespace, name: info.name, path: info.path,
+})
+
+/** Decided by one authorizer; `no-opinion` asks the next, and at the end is a refusal. */
+export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string }

@@ -1,0 +1,38 @@
+/** What every verb works with. */
+import type { Host } from '../../../shared/base/host.ts'
+import type { Named } from '../../../shared/base/errors.ts'
+import type { Store } from '../../store/store.ts'
+import type { AdmissionChain } from '../admission/chain.ts'
+import type { TokenIssuer } from '../authn/service-account.ts'
+import type { User } from '../authn/user.ts'
+import type { ResourceDefinition, StrategyContext } from '../resources/definition.ts'
+import type { ObjectCache } from '../watch/cache.ts'
+
+export interface ApiContext {
+  readonly store: Store
+  readonly objects: ObjectCache
+  readonly host: Host
+  readonly admission: AdmissionChain
+  readonly issuer?: TokenIssuer
+}
+
+/** What a request is about. `name` is `''` for collections and for creation. */
+export interface Target {
+  readonly definition: ResourceDefinition
+  /** `''` for cluster-scoped resources and for lists over all namespaces. */
+  readonly namespace: string
+  readonly name: string
+  /** `''` for the object itself. */
+  readonly subresource: string
+  readonly user: User
+  readonly dryRun: boolean
+}
+
+export const named = (target: Target, name = target.name): Named => ({ group: target.definition.group, resource: target.definition.resource, name })
+
+export const strategyContext = (ctx: ApiContext, target: Target): StrategyContext => ({
+  now: ctx.host.clock.now(), user: target.user.name, dryRun: target.dryRun, subresource: target.subresource,
+})
+
+/** RFC 3339 with seconds, as `metav1.Time` prints. */
+export const timestamp = (millis: number): string => `${new Date(millis).toISOString().slice(0, 19)}Z`

@@ -1,0 +1,142 @@
+/**
+ * A watch as an HTTP answer: one JSON object a line, in order. Stored bytes go out as they are, so an event is serialised once however many watch.
+ * A client that does not read stops its own pulling; when it falls out of the store's window it gets a 410 ERROR event and the end.
+ */
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { KubeObject } from '../../../shared/api/object.ts'
+import { apiVersionOf } from '../../../shared/api/object.ts'
+import type { Clock } from '../../../shared/base/host.ts'
+import { StatusError } from '../../../shared/base/errors.ts'
+import type { Entry } from '../../store/store.ts'
+import { toPartialMetadata } from '../encode/partial-metadata.ts'
+import { toTable } from '../encode/table.ts'
+import type { Form } from '../negotiate.ts'
+import type { ResourceDefinition } from '../resources/definition.ts'
+import type { ObjectCache } from './cache.ts'
+import type { WatchSource } from './source.ts'
+import type { WatchItem } from './transition.ts'
+
+/** As upstream: a bookmark about once a minute, here only where something happened since. */
+const BOOKMARK_INTERVAL = 60_000
+/** Initial events are written in pieces of this size, so that a large state neither blocks the loop nor fills memory. */
+const CHUNK_BYTES = 128 << 10
+
+/** Bytes of deletions, which are not stored bytes: made once for all watchers of the same change. */
+const deletionBytes = new WeakMap<Entry, Buffer>()
+
+const heads = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'), MODIFIED: Buffer.from('{"type":"MODIFIED","object":'), DELETED: Buffer.from('{"type":"DELETED","object":'),
+} as const
+const TAIL = Buffer.from('}\n')
+
+export interface StreamOptions {
+  readonly definition: ResourceDefinition
+  readonly form: Form
+  readonly includeObject: 'None' | 'Metadata' | 'Object'
+  readonly bookmarks: boolean
+  readonly objects: ObjectCache
+  readonly clock: Clock
+}
+
+/** Turns items into lines. Holds whether the Table's columns were sent. */
+class EventEncoder {
+  readonly #options: StreamOptions
+  #headed = false
+  constructor(options: StreamOptions) { this.#options = options }
+
+  push(item: WatchItem, into: Buffer[]): void {
+    into.push(heads[item.type], this.#options.form.as === 'json' ? this.#plain(item) : this.#transformed(item), TAIL)
+  }
+
+  #plain({ entry, at }: WatchItem): Buffer {
+    if (at === undefined) return entry.value
+    // Only the entry of a deletion is one event's own; a state that stopped matching may show with several revisions.
+    const own = entry.modRevision === at
+    let bytes = own ? deletionBytes.get(entry) : undefined
+    if (!bytes) {
+      bytes = Buffer.from(JSON.stringify(this.#options.objects.objectAt(entry, at)))
+      if (own) deletionBytes.set(entry, bytes)
+    }
+    return bytes
+  }
+
+  #transformed({ entry, at }: WatchItem): Buffer {
+    const { objects } = this.#options
+    return this.#json(at === undefined ? objects.object(entry) : objects.objectAt(entry, at))
+  }
+
+  #json(object: KubeObject): Buffer {
+    const { form, definition, clock, includeObject } = this.#options
+    if (form.as !== 'table') return Buffer.from(JSON.stringify(toPartialMetadata(object)))
+    const table = toTable(definition, [object], {
+      now: clock.now(), includeObject, noHeaders: this.#headed, version: form.version === 'v1beta1' ? 'v1beta1' : 'v1',
+      listMeta: { resourceVersion: object.metadata?.resourceVersion ?? '' },
+    })
+    this.#headed = true
+    return Buffer.from(JSON.stringify(table))
+  }
+
+  bookmark(revision: number, initialEnd: boolean): Buffer {
+    const { definition } = this.#options
+    const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) }
+    return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object: { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } })}\n`)
+  }
+}
+
+export const errorEvent = (error: StatusError): string => `${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`
+
+/** Writes until `signal` aborts (the timeout, the client leaving, shutdown) or the source ends; then ends the answer. The head must be set, not sent. */
+export async function streamWatch(res: ServerResponse, source: WatchSource, options: StreamOptions, signal: AbortSignal): Promise<void> {
+  const encoder = new EventEncoder(options)
+  let told = source.progress
+  const write = async (buffers: Buffer[]): Promise<void> => {
+    if (!res.write(buffers.length === 1 ? buffers[0] : Buffer.concat(buffers))) await once(res, 'drain', { signal })
+  }
+  const timer = options.bookmarks ? bookmarks(options.clock, () => {
+    if (source.progress === told || res.writableNeedDrain) return
+    told = source.progress
+    res.write(encoder.bookmark(told, false))
+  }) : undefined
+  try {
+    res.flushHeaders()
+    await writeInitial(source, encoder, write)
+    for (;;) {
+      const items = await source.next(signal)
+      const buffers: Buffer[] = []
+      for (const item of items) encoder.push(item, buffers)
+      told = source.progress
+      await write(buffers)
+    }
+  } catch (e) {
+    if (e instanceof StatusError) res.write(errorEvent(e))
+    else if (!signal.aborted && (e as Error).name !== 'AbortError') throw e
+  } finally {
+    timer?.[Symbol.dispose]()
+    source.close()
+    res.end()
+  }
+}
+
+async function writeInitial(source: WatchSource, encoder: EventEncoder, write: (buffers: Buffer[]) => Promise<void>): Promise<void> {
+  const at = source.progress
+  let buffers: Buffer[] = []
+  let size = 0
+  for (const item of source.initial) {
+    encoder.push(item, buffers)
+    size += item.entry.value.length
+    if (size < CHUNK_BYTES) continue
+    await write(buffers)
+    buffers = []
+    size = 0
+  }
+  if (source.marksInitialEnd) buffers.push(encoder.bookmark(at, true))
+  if (buffers.length) await write(buffers)
+}
+
+function bookmarks(clock: Clock, send: () => void): Disposable {
+  let timer: Disposable
+  const arm = (): void => { timer = clock.after(BOOKMARK_INTERVAL, () => { send(); arm() }) }
+  arm()
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+}
