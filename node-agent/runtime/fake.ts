@@ -44,7 +44,7 @@ export interface FakeOptions {
 }
 
 type Mutable = { -readonly [K in keyof Container]: Container[K] }
-interface Held { readonly c: Mutable; readonly spec: ContainerSpec; readonly script: Script; readonly log: LogLine[]; readonly waiters: (() => void)[]; timer: Disposable | undefined }
+interface Held { readonly c: Mutable; readonly spec: ContainerSpec; readonly script: Script; readonly log: LogLine[]; readonly waiters: (() => void)[]; readonly readers: (() => void)[]; timer: Disposable | undefined }
 type Verb = 'runSandbox' | 'stopSandbox' | 'removeSandbox' | 'startContainer' | 'stopContainer' | 'removeContainer' | 'list' | 'pullImage' | 'execSync'
 
 export class FakeRuntime implements Runtime {
@@ -172,7 +172,7 @@ export class FakeRuntime implements Runtime {
       id, sandboxId, podUid: sandbox.s.podUid, name: spec.name, attempt: spec.attempt, state: 'running', createdAt: now, startedAt: now, finishedAt: undefined, exitCode: undefined,
       oomKilled: false, message: undefined, imageId: image.id, image: image.tags[0] ?? image.id, pid: ++this.#pids,
     }
-    const held: Held = { c, spec, script, log: [], waiters: [], timer: undefined }
+    const held: Held = { c, spec, script, log: [], waiters: [], readers: [], timer: undefined }
     this.#containers.set(id, held)
     if (failed) {
       Object.assign(c, { state: 'exited', startedAt: undefined, finishedAt: now, exitCode: failed.exitCode ?? 128, message: failed.message, pid: undefined })
@@ -259,7 +259,7 @@ export class FakeRuntime implements Runtime {
     while (options.follow && !signal.aborted) {
       for (; next < held.log.length; next++) yield held.log[next]!
       if (held.c.state === 'exited' || !this.#containers.has(containerId)) return
-      await new Promise<void>((resolve) => { held.waiters.push(resolve); signal.addEventListener('abort', () => resolve(), { once: true }) })
+      await new Promise<void>((resolve) => { held.readers.push(resolve); signal.addEventListener('abort', () => resolve(), { once: true }) })
     }
   }
 
@@ -310,7 +310,7 @@ export class FakeRuntime implements Runtime {
     if (held.c.state !== 'running') return
     held.timer?.[Symbol.dispose]()
     Object.assign(held.c, { state: 'exited', exitCode, oomKilled, finishedAt: this.#clock.now(), pid: undefined })
-    for (const wake of held.waiters.splice(0)) wake()
+    for (const wake of [...held.waiters.splice(0), ...held.readers.splice(0)]) wake()
     if (oomKilled) this.#emit({ type: 'oom', containerId: held.c.id, podUid: held.c.podUid })
     this.#emit({ type: 'exited', containerId: held.c.id, podUid: held.c.podUid })
   }
@@ -318,7 +318,7 @@ export class FakeRuntime implements Runtime {
   #append(held: Held, text: string): void {
     const time = new Date(this.#clock.now()).toISOString().replace('Z', '000000Z')
     for (const line of text.split(/(?<=\n)/)) held.log.push({ time, line: Buffer.from(line) })
-    for (const wake of held.waiters.splice(0)) wake()
+    for (const wake of held.readers.splice(0)) wake()
   }
 
   #emit(event: RuntimeEvent): void {

@@ -1,0 +1,140 @@
+/**
+ * Container engines of a test's own: on private sockets and directories, ended by their process id, leaving no mount or shim behind.
+ */
+import { mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
+import { watch } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { run, start } from '../../shared/host/exec.ts'
+import { writeFile, readdir } from 'node:fs/promises'
+
+export interface Daemon {
+  /** Its folder: sockets, state, data, log. */
+  readonly dir: string
+  /** `/…/containerd.sock`, or `unix:///…/docker.sock`. */
+  readonly address: string
+  readonly pid: number
+  /** SIGKILL, as a crash; its containers live on. */
+  kill(): Promise<void>
+  /** Starts it again after {@link kill}, on the same state. */
+  restart(): Promise<void>
+  /** Ends it and every process and mount under its folder, and removes the folder. */
+  stop(): Promise<void>
+}
+
+const waitFor = async (what: string, check: () => Promise<boolean>, folder: string, died: Promise<number>): Promise<void> => {
+  const abort = new AbortController()
+  const watcher = watch(folder, { signal: abort.signal })
+  const deadline = setTimeout(() => abort.abort(new Error(`${what} was not ready within 30 s`)), 30_000)
+  const gone = died.then((code) => { throw new Error(`${what} ended with ${code} before it was ready; see its log in ${folder}`) })
+  try {
+    while (!(await check())) {
+      const changed = new Promise<void>((resolve, reject) => {
+        watcher.once('change', () => resolve())
+        // A socket file appears a moment before the daemon accepts on it: the connection is tried again, as there is no event for that.
+        setTimeout(resolve, 20)
+        abort.signal.addEventListener('abort', () => reject(abort.signal.reason as Error), { once: true })
+      })
+      await Promise.race([changed, gone])
+    }
+  } finally {
+    gone.catch(() => undefined)
+    clearTimeout(deadline)
+    watcher.on('error', () => undefined)
+    watcher.close()
+  }
+}
+
+const accepts = (path: string): Promise<boolean> => new Promise((resolve) => {
+  const socket = connect(path)
+  socket.once('connect', () => { socket.destroy(); resolve(true) })
+  socket.once('error', () => resolve(false))
+})
+
+async function daemon(options: { name: string; dir: string; argv: readonly string[]; socket: string; address: string }): Promise<Daemon> {
+  let pid = 0
+  let exited: Promise<number> = Promise.resolve(0)
+  const launch = async (): Promise<void> => {
+    const log = await open(join(options.dir, `${options.name}.log`), 'a')
+    const child = start(options.argv, { stdio: ['ignore', log.fd, log.fd], detached: true })
+    exited = new Promise((resolve, reject) => { child.once('exit', (code, signal) => resolve(code ?? (signal ? 128 : 0))); child.once('error', reject) })
+    exited.catch(() => undefined)
+    pid = child.pid ?? 0
+    await log.close()
+    await waitFor(options.name, () => accepts(options.socket), options.dir, exited)
+  }
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    try { process.kill(pid, signal) } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+    await exited
+  }
+  await launch()
+  return {
+    dir: options.dir, address: options.address, get pid() { return pid },
+    kill: async () => { await end('SIGKILL'); await rm(options.socket, { force: true }) },
+    restart: launch,
+    stop: async () => {
+      await end('SIGTERM')
+      await sweep(options.dir)
+      await rm(options.dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Ends the processes that name the folder on their command line (shims, their containers' init), then unmounts what is mounted in it. */
+async function sweep(dir: string): Promise<void> {
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
+    const args = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
+    if (!args.includes('containerd-shim') || !args.includes(`${dir}/`)) continue
+    for (const child of await childrenOf(name)) killQuietly(child)
+    killQuietly(Number(name))
+  }
+  await unmountUnder(dir)
+}
+
+const childrenOf = async (pid: string): Promise<number[]> => (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')).trim().split(' ').filter(Boolean).map(Number)
+
+function killQuietly(pid: number): void {
+  try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+}
+
+/** Unmounts everything mounted below a folder, innermost first. */
+export async function unmountUnder(dir: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' ')[4] ?? '').filter((path) => path.startsWith(`${dir}/`))
+  if (mounts.length > 0) await run(['umount', '-l', '--', ...mounts.reverse()])
+}
+
+/** A folder for a test, on a real file system (overlay cannot lie on overlay). */
+export async function testFolder(name: string): Promise<string> {
+  await mkdir('/var/tmp/bramble-test', { recursive: true })
+  return mkdtemp(`/var/tmp/bramble-test/${name}-`)
+}
+
+/** A containerd without CRI. */
+export async function startContainerd(): Promise<Daemon> {
+  const dir = await testFolder('containerd')
+  const socket = join(dir, 'c.sock')
+  await writeFile(join(dir, 'config.toml'), `version = 2
+root = "${dir}/root"
+state = "${dir}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "${socket}"
+[debug]
+  level = "warn"
+`)
+  return daemon({ name: 'containerd', dir, argv: ['containerd', '-c', join(dir, 'config.toml')], socket, address: socket })
+}
+
+/** A dockerd without bridge or iptables, with its own containerd. */
+export async function startDockerd(): Promise<Daemon> {
+  const dir = await testFolder('dockerd')
+  const socket = join(dir, 'd.sock')
+  await stat('/usr/sbin/dockerd')
+  const argv = [
+    'dockerd', '-H', `unix://${socket}`, '--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'd.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false',
+    '--ip-forward=false', '--ip-masq=false', '--live-restore', '--exec-opt', 'native.cgroupdriver=cgroupfs', '--log-level', 'warn', '--config-file', join(dir, 'none.json'),
+  ]
+  await writeFile(join(dir, 'none.json'), '{}')
+  return daemon({ name: 'dockerd', dir, argv, socket, address: `unix://${socket}` })
+}
