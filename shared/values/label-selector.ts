@@ -11,7 +11,7 @@ export const selectsEverything = (s: LabelSelectorLike): boolean => Object.keys(
  * Does the selector match these labels? An absent selector matches nothing, an empty one everything (`metav1.LabelSelectorAsSelector`).
  * An operator that does not exist matches nothing: validation refuses it before it is stored.
  */
-export function matchesLabels(selector: LabelSelectorLike | undefined, labels: Readonly<Record<string, string>> | undefined): boolean {
+export function selectsLabels(selector: LabelSelectorLike | undefined, labels: Readonly<Record<string, string>> | undefined): boolean {
   if (!selector) return false
   for (const k in selector.matchLabels) if (labels?.[k] !== selector.matchLabels[k]) return false
   for (const e of selector.matchExpressions ?? []) {

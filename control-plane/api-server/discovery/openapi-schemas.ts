@@ -85,7 +85,9 @@ export class SchemaCollector {
     const simple = inline[element]
     if (simple) return { description, ...simple, ...extensions }
     const ref = this.ref(element)
-    return this.#dialect === 'v2' ? { description, ...ref, ...extensions } : { description, allOf: [ref], ...extensions }
+    // The official client's models drop the text of a field that is an object: the object's own text says as much.
+    const text = description || (element.includes('.') ? (this.#docs(element)[''] ?? '') : '')
+    return this.#dialect === 'v2' ? { description: text, ...ref, ...extensions } : { description: text, allOf: [ref], ...extensions }
   }
 
   #element(type: string): object {

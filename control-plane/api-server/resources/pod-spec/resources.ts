@@ -1,0 +1,49 @@
+/** Validation of resource requirements (`ValidateResourceRequirements`). Pure. */
+import type { ResourceRequirements } from '../../../../shared/api/core-v1.ts'
+import { compareQuantity, parseQuantity } from '../../../../shared/values/quantity.ts'
+import { validateQualifiedName } from '../../../../shared/values/names.ts'
+import type { FieldError } from '../definition.ts'
+import { invalidFor, invalidValue, nonNegativeMessage } from '../findings.ts'
+
+const standard = ['cpu', 'memory', 'ephemeral-storage']
+const isStandard = (name: string): boolean => standard.includes(name) || name.startsWith('hugepages-')
+/** Resources that may be promised more than once: a limit above the request is meant. */
+const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/')
+
+function validateName(name: string, field: string): FieldError[] {
+  const found = invalidFor(field, name, validateQualifiedName(name))
+  if (found.length) return found
+  if (!name.includes('/') && !isStandard(name)) {
+    return [invalidValue(field, name, 'must be a standard resource type or fully qualified'), invalidValue(field, name, 'must be a standard resource for containers')]
+  }
+  return []
+}
+
+function validateAmount(name: string, text: string, field: string): FieldError[] {
+  const amount = parseQuantity(text)
+  if (amount.nano < 0n) return [invalidValue(field, text, nonNegativeMessage)]
+  if (!isNative(name) && amount.nano % 1_000_000_000n !== 0n) return [invalidValue(field, text, 'must be an integer')]
+  return []
+}
+
+export function validateResources(resources: ResourceRequirements | undefined, field: string): FieldError[] {
+  const found: FieldError[] = []
+  const { limits = {}, requests = {} } = resources ?? {}
+  for (const [name, amount] of Object.entries(limits)) {
+    const at = `${field}.limits[${name}]`
+    found.push(...validateName(name, at), ...validateAmount(name, amount, at))
+  }
+  for (const [name, amount] of Object.entries(requests)) {
+    const at = `${field}.requests[${name}]`
+    found.push(...validateName(name, at), ...validateAmount(name, amount, at))
+    const limit = limits[name]
+    if (limit !== undefined) {
+      const order = compareQuantity(parseQuantity(amount), parseQuantity(limit))
+      if (order > 0) found.push(invalidValue(`${field}.requests`, amount, `must be less than or equal to ${name} limit of ${limit}`))
+      else if (order !== 0 && (!isNative(name) || name.startsWith('hugepages-'))) found.push(invalidValue(`${field}.requests`, amount, `must be equal to ${name} limit of ${limit}`))
+    } else if (!isNative(name) || name.startsWith('hugepages-')) {
+      found.push({ type: 'Required', field: `${field}.limits`, value: '', detail: 'Limit must be set for non overcommitable resources' })
+    }
+  }
+  return found
+}

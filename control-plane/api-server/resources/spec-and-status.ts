@@ -1,0 +1,41 @@
+/** The split of spec and status that most kinds share, and `metadata.generation`. Pure. */
+import type { KubeObject } from '../../../shared/api/object.ts'
+import { equalJson } from '../../../shared/values/json-value.ts'
+import type { StrategyContext } from './definition.ts'
+
+type Split = KubeObject & { spec?: unknown; status?: unknown }
+
+/** On create: status is not the creator's to set; generation starts at 1. */
+export function startGeneration(object: KubeObject, status: unknown = {}): void {
+  ;(object as Split).status = status
+  if (object.metadata) object.metadata.generation = 1
+}
+
+/** On a spec write the status stays, and a change of the spec bumps the generation; on a status write all but the status stays. */
+export function carryOver(object: KubeObject, old: KubeObject, { subresource }: StrategyContext): void {
+  const [next, last] = [object as Split, old as Split]
+  if (subresource === 'status') {
+    next.spec = last.spec
+    if (last.spec === undefined) delete next.spec
+    if (next.metadata && last.metadata) {
+      const { labels, ownerReferences, generation } = last.metadata
+      setOrDelete(next.metadata, 'labels', labels)
+      setOrDelete(next.metadata, 'ownerReferences', ownerReferences)
+      setOrDelete(next.metadata, 'generation', generation)
+    }
+    return
+  }
+  if (last.status === undefined) delete next.status
+  else next.status = last.status
+  if (next.metadata) {
+    const generation = last.metadata?.generation ?? 0
+    const deleting = !last.metadata?.deletionTimestamp && next.metadata.deletionTimestamp
+    const bumped = !equalJson(next.spec, last.spec) || deleting ? generation + 1 : generation
+    if (bumped > 0) next.metadata.generation = bumped
+  }
+}
+
+function setOrDelete<T extends object, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
+  if (value === undefined) delete target[key]
+  else target[key] = value
+}
