@@ -111,7 +111,8 @@ const to = (port: PortInfo, ip: string): string => `-m ${port.protocol} -p ${por
 
 /** What filter does with packets that have nowhere to go: reject where no node has an endpoint, drop where only other nodes have and the policy is Local. */
 const verdict = (port: PortInfo, local: boolean): { target: string; why: string } | undefined => {
-  if (!port.any) return { target: 'REJECT', why: 'has no endpoints' }
+  // Upstream rejects TCP by ICMP too; a socket of the node itself misses that while it is in connect(), and waits a second for its second SYN. A reset it does not miss.
+  if (!port.any) return { target: port.protocol === 'tcp' ? 'REJECT --reject-with tcp-reset' : 'REJECT', why: 'has no endpoints' }
   return (local ? port.onNode : port.cluster).length === 0 ? { target: 'DROP', why: 'has no local endpoints' } : undefined
 }
 
