@@ -2,16 +2,15 @@
  * A cluster of real processes on this machine: one control plane, one node whose network is a namespace of its own (its bridge,
  * addresses and iptables touch nothing else), on a private containerd or dockerd. Everything is ended and removed by `stop`.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from 'node:net'
 import { run, runOk, start } from '../../shared/host/exec.ts'
 import { readIfThere } from '../../shared/host/files.ts'
-import { startContainerd, startDockerd } from './daemons.ts'
-import { writeTestImage } from './images.ts'
+import { startContainerd, startDockerd, testFolder } from './daemons.ts'
+import { writeBusyboxImage } from './images.ts'
 import { Kubectl, kubectls } from './kubectl.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -124,13 +123,13 @@ export class Cluster {
 
   /** Starts everything and waits until the node is Ready. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const dir = await mkdtemp(join(tmpdir(), 'bramble-test-'))
-    const engine = options.runtime === 'docker' ? await startDockerd(join(dir, 'engine')) : await startContainerd(join(dir, 'engine'))
+    const dir = await testFolder('cluster')
+    const engine = options.runtime === 'docker' ? await startDockerd() : await startContainerd()
     const cluster = new Cluster({ dir, apiPort: await freePort(), mqttPort: await freePort(), engine, options, slot: 1 + process.pid % 250 })
     try {
       await cluster.#network()
       await mkdir(join(dir, 'agent/images'), { recursive: true })
-      await writeTestImage(join(dir, 'agent/images/test.tar'))
+      await writeBusyboxImage(join(dir, 'agent/images/test.tar'))
       await cluster.startControlPlane()
       await cluster.startAgent()
       await cluster.nodeReady()
@@ -202,6 +201,27 @@ export class Cluster {
       : await runOk(['ctr', '--address', this.engine.address, '-n', 'bramble', 'tasks', 'ls'])
     const lines = text.toString().trim().split('\n').filter(Boolean)
     return this.options.runtime === 'docker' ? lines : lines.slice(1).filter((l) => / RUNNING$/.test(l.trim())).map((l) => l.split(/\s+/)[0] as string)
+  }
+
+  /**
+   * What a power cut leaves: no process of any container, no rule, no bridge, no namespace. Files stay. The engine is started anew by
+   * its supervisor, so it goes on running here. Call with agent and control plane killed.
+   */
+  async powerCut(): Promise<void> {
+    if (this.options.runtime === 'docker') {
+      const ids = (await runOk(['docker', '-H', this.engine.address, 'ps', '-q', '--filter', 'label=bramble.dev/kind'])).toString().trim().split('\n').filter(Boolean)
+      if (ids.length) await runOk(['docker', '-H', this.engine.address, 'kill', ...ids])
+    } else {
+      const ctr = (...args: string[]) => runOk(['ctr', '--address', this.engine.address, '-n', 'bramble', ...args])
+      const tasks = (await ctr('tasks', 'ls', '-q')).toString().trim().split('\n').filter(Boolean)
+      if (tasks.length) await Promise.all(tasks.map((id) => run(['ctr', '--address', this.engine.address, '-n', 'bramble', 'tasks', 'kill', '-s', 'SIGKILL', id])))
+      await eventually('every task has ended', async () => (await this.runningContainers()).length === 0, 20_000)
+    }
+    for (const table of ['nat', 'filter']) await this.onNode(['iptables', '-t', table, '-F'])
+    for (const table of ['nat', 'filter']) await this.onNode(['iptables', '-t', table, '-X'])
+    await this.onNode(['ip', 'link', 'del', 'bramble0'])
+    const links = (await this.onNode(['ip', '-br', 'link', 'show', 'type', 'veth'])).stdout.toString().split('\n').map((l) => l.split(/[@ ]/)[0] ?? '').filter((l) => l && !l.startsWith(this.netns))
+    for (const link of links) await this.onNode(['ip', 'link', 'del', link])
   }
 
   /** Ends the processes and removes every container, mount, namespace, link and file. */

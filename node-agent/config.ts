@@ -1,0 +1,101 @@
+/** The node agent's flags. */
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { LogLevel } from '../shared/host/log.ts'
+
+export interface AgentConfig {
+  readonly command: 'run' | 'clean'
+  readonly serverUrl: string
+  /** Undefined: what the API server says. */
+  readonly mqttUrl: string | undefined
+  readonly joinToken: string | undefined
+  readonly dataDir: string
+  readonly nodeName: string
+  /** Undefined: the address from which the server is reached. */
+  readonly nodeIp: string | undefined
+  readonly runtime: 'auto' | 'docker' | 'containerd'
+  readonly containerdAddress: string
+  readonly containerdNamespace: string
+  readonly dockerHost: string
+  readonly bridge: string
+  readonly clusterDns: string | undefined
+  readonly clusterDomain: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly logLevel: LogLevel
+}
+
+export const usage = `bramble-node-agent: runs this machine's share of a bramble
+
+  --server URL               API server, https://HOST:6443 (needed to join; remembered afterwards)
+  --token TOKEN              join token from "bramble token create", needed once
+                             (better: in the environment as BRAMBLE_TOKEN, where others cannot see it)
+  --node-name NAME           name of this node (default: the host name)
+  --node-ip IP               address of this node (default: the one the server is reached from)
+  --label KEY=VALUE          a label of this node (repeatable)
+  --data-dir DIR             state of this node (default /var/lib/bramble/node-agent)
+  --runtime NAME             docker, containerd or auto (default auto: docker where it answers)
+  --containerd-address SOCK  default /run/containerd/containerd.sock
+  --containerd-namespace N   default bramble
+  --docker-host HOST         default unix:///run/docker.sock
+  --mqtt-url URL             default: what the API server says
+  --bridge NAME              bridge of the pod network (default bramble0)
+  --cluster-dns IP           name server written into pods (default: the node's own)
+  --cluster-domain NAME      default cluster.local
+  --log-level LEVEL          debug, info, warn or error (default info)
+  --version, --help
+
+bramble-node-agent clean     removes every container, mount, namespace and rule of ours, then ends
+`
+
+/** A flag that cannot be used, in a sentence for the person who typed it. */
+export class UsageError extends Error { override readonly name = 'UsageError' }
+
+const text = { type: 'string' } as const
+const options = {
+  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
+  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+} as const
+
+function url(flag: string, value: string, protocols: readonly string[]): string {
+  const parsed = URL.canParse(value) ? new URL(value) : undefined
+  if (!parsed || !protocols.includes(parsed.protocol)) throw new UsageError(`--${flag} ${value}: a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+  return value.replace(/\/$/, '')
+}
+
+function labelsOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(pairs.map((pair) => {
+    const at = pair.indexOf('=')
+    if (at < 1) throw new UsageError(`--label ${pair}: KEY=VALUE`)
+    return [pair.slice(0, at), pair.slice(at + 1)]
+  }))
+}
+
+export function parseConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): AgentConfig | 'help' | 'version' {
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...argv], options, allowPositionals: true })
+  } catch (e) {
+    throw new UsageError((e as Error).message)
+  }
+  const { values, positionals } = parsed
+  if (values.help) return 'help'
+  if (values.version) return 'version'
+  const [command = 'run', ...rest] = positionals
+  if ((command !== 'run' && command !== 'clean') || rest.length) throw new UsageError(`unknown command "${positionals.join(' ')}": clean, or none`)
+  const runtime = values.runtime ?? 'auto'
+  if (runtime !== 'auto' && runtime !== 'docker' && runtime !== 'containerd') throw new UsageError(`--runtime ${runtime}: docker, containerd or auto`)
+  const level = values['log-level'] ?? 'info'
+  if (!['debug', 'info', 'warn', 'error'].includes(level)) throw new UsageError(`--log-level ${level}: debug, info, warn or error`)
+  if (command === 'run' && values.server === undefined) throw new UsageError('--server is needed: the URL of the API server, https://HOST:6443')
+  const nodeName = values['node-name'] ?? hostname().toLowerCase()
+  if (nodeName.length > 253 || !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName)) throw new UsageError(`--node-name ${nodeName}: lower-case letters, digits, "-" and "." only`)
+  const bridge = values.bridge ?? 'bramble0'
+  if (!/^[a-z][a-z0-9-]{0,9}$/.test(bridge)) throw new UsageError(`--bridge ${bridge}: at most 10 letters, digits and "-"`)
+  return {
+    command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
+    joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
+    containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), logLevel: level as LogLevel,
+  }
+}
