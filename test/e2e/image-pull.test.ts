@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ChildProcess } from 'node:child_process'
 import { runOk, start } from '../../shared/host/exec.ts'
 import { Cluster, eventually, freePort } from '../testbed/cluster.ts'
-import { writeBusyboxImage } from '../testbed/images.ts'
+import { writeTestImage } from '../testbed/images.ts'
 import type { Kubectl } from '../testbed/kubectl.ts'
 import { isReady, type PodList } from '../testbed/workloads.ts'
 
@@ -22,7 +22,7 @@ describe.each(['containerd', 'docker'] as const)('on %s', (runtime) => {
     await mkdir(dir, { recursive: true })
     await writeFile(join(dir, 'config.yml'), `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${dir}/data } }\nhttp: { addr: "${address}" }\n`)
     registry = start(['docker-registry', 'serve', join(dir, 'config.yml')], { stdio: 'ignore' })
-    await writeBusyboxImage(join(dir, 'image.tar'))
+    await writeTestImage(join(dir, 'image.tar'))
     await eventually('the registry answers', async () => (await fetch(`http://${address}/v2/`)).ok, 20_000)
     await runOk(['skopeo', 'copy', '--insecure-policy', '--dest-tls-verify=false', `docker-archive:${join(dir, 'image.tar')}`, `docker://${address}/team/app:1`])
   })

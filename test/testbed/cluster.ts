@@ -10,7 +10,7 @@ import { createServer } from 'node:net'
 import { run, runOk, start } from '../../shared/host/exec.ts'
 import { readIfThere } from '../../shared/host/files.ts'
 import { startContainerd, startDockerd, testFolder } from './daemons.ts'
-import { writeBusyboxImage } from './images.ts'
+import { writeTestImage } from './images.ts'
 import { Kubectl, kubectls } from './kubectl.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -129,7 +129,7 @@ export class Cluster {
     try {
       await cluster.#network()
       await mkdir(join(dir, 'agent/images'), { recursive: true })
-      await writeBusyboxImage(join(dir, 'agent/images/test.tar'))
+      await writeTestImage(join(dir, 'agent/images/test.tar'))
       await cluster.startControlPlane()
       await cluster.startAgent()
       await cluster.nodeReady()
