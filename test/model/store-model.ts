@@ -16,9 +16,10 @@ export type HistoryEvent =
   | { readonly at: 'conflict'; readonly id: number; readonly current: number }
   | { readonly at: 'watch'; readonly watcher: number; readonly prefix: string; readonly from: number }
   | { readonly at: 'changes'; readonly watcher: number; readonly changes: readonly SeenChange[]; readonly progress: number }
+  | { readonly at: 'unwatch'; readonly watcher: number }
   | { readonly at: 'flushing' }
   | { readonly at: 'flushed' }
-  /** Every watcher has been given everything, and the store was closed in order. */
+  /** Every watcher still open has been given everything, and the store was closed in order. */
   | { readonly at: 'closed' }
 
 interface Call { readonly index: number; readonly revision: number; readonly conflictsWith: number; readonly durability: Durability; readonly key: string }
@@ -109,6 +110,9 @@ class Run {
       case 'conflict': return this.#conflict(event)
       case 'watch': return this.#watch(event)
       case 'changes': return this.#handedOut(event)
+      case 'unwatch':
+        this.#watches.delete(event.watcher)
+        return
       case 'flushing':
         this.#flushing = this.#lastGiven
         return

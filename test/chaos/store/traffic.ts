@@ -74,6 +74,7 @@ async function watchOn(store: Store, prefix: string): Promise<void> {
     const ended = await pull(store, watcher, id)
     watcher.close()
     if (ended === 'stopped') return
+    tell({ at: 'unwatch', watcher: id })
     from = ended === 'compacted' ? store.revision : watcher.progress
   }
 }
