@@ -1,0 +1,64 @@
+/** /etc/hosts and /etc/resolv.conf of a pod. Pure. Source: upstream `managedHostsFileContent` and `pkg/kubelet/network/dns`. */
+import type { Pod } from '../../../shared/api/core-v1.ts'
+
+export interface DnsConfig {
+  /** Address of the cluster DNS Service; empty where the cluster has none. */
+  readonly servers: readonly string[]
+  readonly domain: string
+}
+
+/** Cut to 63 characters, as upstream's `truncatePodHostnameIfNeeded`. */
+export const hostnameOf = (pod: Pod): string => (pod.spec?.hostname || pod.metadata?.name || '').slice(0, 63).replace(/[-.]+$/, '')
+
+export function domainOf(pod: Pod, clusterDomain: string): string {
+  return pod.spec?.subdomain ? `${pod.spec.subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}` : ''
+}
+
+export function hostsFile(pod: Pod, options: { ips: readonly string[]; nodeHosts: string; clusterDomain: string }): string {
+  const aliases = pod.spec?.hostAliases ?? []
+  const extra = aliases.length === 0 ? '' : `\n# Entries added by HostAliases.\n${aliases.map((a) => `${[a.ip, ...(a.hostnames ?? [])].join('\t')}\n`).join('')}`
+  if (pod.spec?.hostNetwork) return `# Kubernetes-managed hosts file (host network).\n${options.nodeHosts}${extra}`
+  const hostname = hostnameOf(pod)
+  const domain = domainOf(pod, options.clusterDomain)
+  const own = options.ips.map((ip) => `${[ip, ...(domain ? [`${hostname}.${domain}`] : []), hostname].join('\t')}\n`).join('')
+  return '# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n'
+    + `fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n${own}${extra}`
+}
+
+interface Resolver { servers: string[]; searches: string[]; options: string[] }
+
+export function parseResolvConf(text: string): Resolver {
+  const out: Resolver = { servers: [], searches: [], options: [] }
+  for (const line of text.split('\n')) {
+    const [word, ...rest] = line.trim().split(/\s+/)
+    if (word === 'nameserver' && rest[0]) out.servers.push(rest[0])
+    if (word === 'search') out.searches = rest.filter((s) => s !== '.')
+    if (word === 'options') out.options = rest
+  }
+  return out
+}
+
+const unique = (list: readonly string[]): string[] => [...new Set(list)]
+
+/** glibc reads three servers; upstream allows 32 search domains. */
+export function resolvConf(pod: Pod, node: string, dns: DnsConfig): string {
+  const host = parseResolvConf(node)
+  const wanted = pod.spec?.dnsPolicy ?? 'ClusterFirst'
+  const cluster = dns.servers.length > 0 && (wanted === 'ClusterFirstWithHostNet' || (wanted === 'ClusterFirst' && !pod.spec?.hostNetwork))
+  let base: Resolver = host
+  if (wanted === 'None') base = { servers: [], searches: [], options: [] }
+  else if (cluster) {
+    const namespace = pod.metadata?.namespace ?? 'default'
+    base = { servers: [...dns.servers], searches: [`${namespace}.svc.${dns.domain}`, `svc.${dns.domain}`, dns.domain, ...host.searches], options: ['ndots:5'] }
+  }
+  const extra = pod.spec?.dnsConfig
+  const options = new Map<string, string>()
+  for (const o of base.options) options.set(o.split(':')[0]!, o)
+  for (const o of extra?.options ?? []) options.set(o.name ?? '', o.value === undefined ? o.name ?? '' : `${o.name}:${o.value}`)
+  const servers = unique([...base.servers, ...(extra?.nameservers ?? [])]).slice(0, 3)
+  const searches = unique([...base.searches, ...(extra?.searches ?? [])]).slice(0, 32)
+  return [
+    ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []), ...servers.map((s) => `nameserver ${s}`),
+    ...(options.size > 0 ? [`options ${[...options.values()].join(' ')}`] : []), '',
+  ].join('\n')
+}

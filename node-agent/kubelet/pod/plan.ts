@@ -1,0 +1,266 @@
+/**
+ * What to do next for one pod. Pure: a snapshot in, steps out. Steps are done in order; the loop then looks again.
+ * Source of the rules: upstream `computePodActions` and `computeInitContainerActions` in `pkg/kubelet/kuberuntime`.
+ */
+import type { Container as ContainerDef, Pod, Probe } from '../../../shared/api/core-v1.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Container, Sandbox } from '../../runtime/runtime.ts'
+import { isSidecar } from '../resources/qos.ts'
+import { goDuration, retryAt, type BackoffEntry } from './backoff.ts'
+import { containerNamed, formatPod, gracePeriod, initContainers, mainContainers, restarts } from './pod-facts.ts'
+
+/** `retryAt` is monotonic. `failed` with a `retryAt` to come is a back-off. */
+export type ImageState =
+  | { readonly at: 'pulling' }
+  | { readonly at: 'ready'; readonly id: string }
+  | { readonly at: 'failed'; readonly reason: string; readonly message: string; readonly retryAt: Millis }
+
+export type SetupState = { readonly at: 'none' } | { readonly at: 'done'; readonly sandboxId: string } | { readonly at: 'failed'; readonly retryAt: Millis }
+
+export interface ProbeResults { readonly liveness: 'unknown' | 'success' | 'failure'; readonly readiness: 'unknown' | 'success' | 'failure'; readonly startup: 'unknown' | 'success' | 'failure' }
+
+/** All times are monotonic milliseconds. Maps by container name unless said otherwise. */
+export interface PlanInput {
+  readonly pod: Pod
+  /** `end`: the pod is being deleted, or is not desired any more. */
+  readonly intent: 'run' | 'end'
+  readonly sandboxes: readonly Sandbox[]
+  readonly containers: readonly Container[]
+  /** When each exited container ended, by container id. */
+  readonly endedAt: Readonly<Record<string, Millis>>
+  readonly setup: SetupState
+  readonly images: Readonly<Record<string, ImageState>>
+  readonly backoff: Readonly<Record<string, BackoffEntry>>
+  /** A start that failed before there was a container may be tried again at this time. */
+  readonly startRetryAt: Readonly<Record<string, Millis>>
+  /** By container id. */
+  readonly probes: Readonly<Record<string, ProbeResults>>
+  /** Stops under way: when each ends in SIGKILL, by container id. */
+  readonly stopping: Readonly<Record<string, Millis>>
+  /** First attempt number of a container that the runtime knows nothing of (its logs may). */
+  readonly firstAttempt: Readonly<Record<string, number>>
+  /** The pod has failed for good: deadline, eviction. */
+  readonly failed: boolean
+  /** When the pod was first seen, for activeDeadlineSeconds. */
+  readonly startedAt: Millis
+  /** Namespaces, network and volumes of an ended pod were given back. */
+  readonly released: boolean
+  /** A ConfigMap, Secret or label that a volume shows has changed, or a token is due. */
+  readonly volumesStale: boolean
+  readonly now: Millis
+}
+
+export type StopCause = 'deleted' | 'liveness' | 'startup' | 'ended'
+
+interface Steps {
+  /** Cgroup, sandbox, network, volumes; of a sandbox that is there already it only makes sure. `changed`: another attempt died. */
+  setUp: { readonly attempt: number; readonly changed: boolean }
+  refreshVolumes: Record<never, never>
+  /** Makes sure that the image is there; goes on in the background. */
+  pull: { readonly container: string }
+  start: { readonly container: string; readonly attempt: number }
+  /** Goes on in the background. */
+  stop: { readonly id: string; readonly container: string; readonly grace: Millis; readonly cause: StopCause }
+  removeContainer: { readonly id: string; readonly container: string; readonly attempt: number }
+  removeSandbox: { readonly id: string }
+  fail: { readonly reason: string; readonly message: string }
+  /** Of a pod that ended but was not deleted: containers and logs stay. */
+  release: Record<never, never>
+  /** Of a pod that goes away: nothing stays. */
+  tearDown: Record<never, never>
+}
+export type StepMap = Steps
+export type Step = { [K in keyof Steps]: { readonly do: K } & Steps[K] }[keyof Steps]
+
+export interface Plan {
+  readonly steps: readonly Step[]
+  /** Look again then, if nothing happens before; monotonic. */
+  readonly wakeAt: Millis | undefined
+  /** Containers that are not started yet, and why, where there is more to say than "creating". */
+  readonly waiting: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
+  /** Nothing is left of a pod that was to end. */
+  readonly gone: boolean
+  /** All containers have ended and none will be started again. */
+  readonly ended: boolean
+}
+
+const nothing: Plan = { steps: [], wakeAt: undefined, waiting: {}, gone: false, ended: false }
+
+export const newestSandbox = (sandboxes: readonly Sandbox[]): Sandbox | undefined =>
+  sandboxes.reduce<Sandbox | undefined>((best, s) => (!best || s.attempt > best.attempt ? s : best), undefined)
+
+export const newestContainer = (containers: readonly Container[], name: string): Container | undefined =>
+  containers.reduce<Container | undefined>((best, c) => (c.name === name && (!best || c.attempt > best.attempt) ? c : best), undefined)
+
+/** The state of a pod that has ended by itself; undefined while anything runs or may start again. */
+export function outcome(pod: Pod, containers: readonly Container[]): 'succeeded' | 'failed' | undefined {
+  for (const init of initContainers(pod)) {
+    if (isSidecar(init)) continue
+    const latest = newestContainer(containers, init.name)
+    const mainsRan = mainContainers(pod).some((m) => newestContainer(containers, m.name))
+    if (latest?.state === 'exited' && latest.exitCode !== 0 && !restarts(pod, init, latest.exitCode ?? 1) && !mainsRan) return 'failed'
+  }
+  let failed = false
+  for (const main of mainContainers(pod)) {
+    const latest = newestContainer(containers, main.name)
+    if (latest?.state !== 'exited' || restarts(pod, main, latest.exitCode ?? 1)) return undefined
+    failed ||= latest.exitCode !== 0
+  }
+  return failed ? 'failed' : 'succeeded'
+}
+
+export function planPod(input: PlanInput): Plan {
+  if (input.intent === 'end') return endDeleted(input)
+  const deadline = deadlineOf(input)
+  if (!input.failed && deadline !== undefined && deadline <= input.now && outcome(input.pod, input.containers) === undefined) {
+    return { ...nothing, steps: [{ do: 'fail', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }] }
+  }
+  if (input.failed || outcome(input.pod, input.containers) !== undefined) return endFinished(input)
+  return run(input, deadline)
+}
+
+function deadlineOf(input: PlanInput): Millis | undefined {
+  const seconds = input.pod.spec?.activeDeadlineSeconds
+  return seconds === undefined ? undefined : input.startedAt + seconds * 1000
+}
+
+/** Sidecars end after the containers that they serve. */
+function stopAll(input: PlanInput, grace: Millis, cause: StopCause): Step[] {
+  const running = input.containers.filter((c) => c.state === 'running')
+  const sidecar = (c: Container): boolean => { const def = containerNamed(input.pod, c.name); return def !== undefined && isSidecar(def) }
+  const first = running.filter((c) => !sidecar(c))
+  return (first.length > 0 ? first : running).flatMap((c): Step[] => {
+    const until = input.stopping[c.id]
+    return until !== undefined && until <= input.now + grace ? [] : [{ do: 'stop', id: c.id, container: c.name, grace, cause }]
+  })
+}
+
+const isRunning = (c: Container): boolean => c.state === 'running'
+
+function endDeleted(input: PlanInput): Plan {
+  if (input.containers.some(isRunning)) return { ...nothing, steps: stopAll(input, gracePeriod(input.pod), 'deleted') }
+  if (input.sandboxes.length > 0 || input.containers.length > 0 || !input.released) return { ...nothing, steps: [{ do: 'tearDown' }], ended: true }
+  return { ...nothing, gone: true, ended: true }
+}
+
+function endFinished(input: PlanInput): Plan {
+  if (input.containers.some(isRunning)) return { ...nothing, steps: stopAll(input, gracePeriod(input.pod), 'ended') }
+  return { ...nothing, steps: input.released ? [] : [{ do: 'release' }], ended: true }
+}
+
+const probeOf = (input: PlanInput, id: string): ProbeResults => input.probes[id] ?? { liveness: 'unknown', readiness: 'unknown', startup: 'unknown' }
+
+/** Whether what comes after a sidecar may start. */
+const isStarted = (input: PlanInput, def: ContainerDef, c: Container): boolean => c.state === 'running' && (!def.startupProbe || probeOf(input, c.id).startup === 'success')
+
+/** Containers to start now, in order, leaving back-off and images aside. */
+function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDef[] {
+  const here = input.containers.filter((c) => c.sandboxId === sandbox?.id)
+  const { pod } = input
+  const mainsBegun = mainContainers(pod).some((m) => newestContainer(here, m.name))
+  const out: ContainerDef[] = []
+  for (const init of initContainers(pod)) {
+    const latest = newestContainer(here, init.name)
+    if (isSidecar(init)) {
+      if (latest?.state !== 'running') out.push(init)
+      if (mainsBegun || (latest && isStarted(input, init, latest))) continue
+      return out
+    }
+    if (mainsBegun || (latest?.state === 'exited' && latest.exitCode === 0)) continue
+    return latest?.state === 'running' ? out : [...out, init]
+  }
+  for (const main of mainContainers(pod)) {
+    const latest = newestContainer(here, main.name)
+    const before = newestContainer(input.containers, main.name)
+    if (latest?.state === 'running') continue
+    if (before?.state === 'exited' && !restarts(pod, main, before.exitCode ?? 1)) continue
+    out.push(main)
+  }
+  return out
+}
+
+/** Containers whose probe says that they must be restarted. */
+function unhealthy(input: PlanInput): Step[] {
+  return input.containers.filter(isRunning).flatMap((c): Step[] => {
+    const def = containerNamed(input.pod, c.name)
+    const results = probeOf(input, c.id)
+    const failing = (cause: StopCause, probe: Probe | undefined): Step[] => {
+      const seconds = probe?.terminationGracePeriodSeconds
+      return [{ do: 'stop', id: c.id, container: c.name, grace: seconds === undefined ? gracePeriod(input.pod) : seconds * 1000, cause }]
+    }
+    if (!def || input.stopping[c.id] !== undefined) return []
+    if (def.startupProbe && results.startup === 'failure') return failing('startup', def.startupProbe)
+    return def.livenessProbe && results.liveness === 'failure' ? failing('liveness', def.livenessProbe) : []
+  })
+}
+
+/** All but the newest two of each container, and sandboxes that hold none any more. */
+function surplus(input: PlanInput, sandbox: Sandbox | undefined): Step[] {
+  const steps: Step[] = []
+  const kept = new Set<string>()
+  for (const c of input.containers) {
+    const newer = input.containers.filter((o) => o.name === c.name && o.attempt > c.attempt).length
+    if (c.state === 'exited' && newer >= 2) steps.push({ do: 'removeContainer', id: c.id, container: c.name, attempt: c.attempt })
+    else kept.add(c.sandboxId)
+  }
+  for (const s of input.sandboxes) if (s.id !== sandbox?.id && !kept.has(s.id)) steps.push({ do: 'removeSandbox', id: s.id })
+  return steps
+}
+
+class Agenda {
+  readonly steps: Step[] = []
+  readonly waiting: Record<string, { reason: string; message: string }> = {}
+  wakeAt: Millis | undefined
+  wake(at: Millis | undefined): void { if (at !== undefined && (this.wakeAt === undefined || at < this.wakeAt)) this.wakeAt = at }
+}
+
+/** Adds the step that brings one container nearer to running; says why where it has to wait. */
+function advanceContainer(input: PlanInput, def: ContainerDef, sandbox: Sandbox | undefined, ready: boolean, agenda: Agenda): void {
+  const { now, pod } = input
+  const latest = newestContainer(input.containers, def.name)
+  const half = latest?.state === 'created' && latest.sandboxId === sandbox?.id
+  if (latest?.state === 'exited') {
+    const entry = input.backoff[def.name]
+    const at = retryAt(entry, input.endedAt[latest.id] ?? now)
+    // A container that did what it should, in a sandbox that is gone, is no crash.
+    if (at > now && entry) {
+      const { name = '', namespace = '', uid = '' } = pod.metadata ?? {}
+      agenda.wake(at)
+      agenda.waiting[def.name] = { reason: 'CrashLoopBackOff', message: `back-off ${goDuration(entry.delay)} restarting failed container=${def.name} pod=${formatPod({ name, namespace, uid })}` }
+      return
+    }
+  }
+  const again = input.startRetryAt[def.name]
+  if (again !== undefined && again > now) { agenda.wake(again); return }
+  const image = input.images[def.name]
+  if (!image || (image.at === 'failed' && image.retryAt <= now)) agenda.steps.push({ do: 'pull', container: def.name })
+  else if (image.at === 'failed') { agenda.wake(image.retryAt); agenda.waiting[def.name] = { reason: image.reason, message: image.message } }
+  else if (image.at === 'ready' && ready) {
+    // A container of this name may still run in a sandbox that is being replaced.
+    if (input.containers.some((c) => c.name === def.name && isRunning(c))) return
+    const attempt = half ? latest.attempt : latest ? latest.attempt + 1 : input.firstAttempt[def.name] ?? 0
+    agenda.steps.push({ do: 'start', container: def.name, attempt })
+  }
+}
+
+function run(input: PlanInput, deadline: Millis | undefined): Plan {
+  const sandbox = newestSandbox(input.sandboxes)
+  const usable = sandbox?.state === 'ready' ? sandbox : undefined
+  const agenda = new Agenda()
+  agenda.wake(deadline)
+  agenda.steps.push(...unhealthy(input))
+  const wanted = candidates(input, usable)
+  const ready = usable !== undefined && input.setup.at === 'done' && input.setup.sandboxId === usable.id
+  if (!ready && (wanted.length > 0 || input.containers.some(isRunning))) {
+    if (input.setup.at === 'failed' && input.setup.retryAt > input.now) agenda.wake(input.setup.retryAt)
+    else agenda.steps.push({ do: 'setUp', attempt: usable?.attempt ?? (sandbox ? sandbox.attempt + 1 : 0), changed: sandbox !== undefined && !usable })
+  }
+  const pulls = new Agenda()
+  for (const def of wanted) advanceContainer(input, def, usable, ready, pulls)
+  // Pulls first: they go on in the background while the sandbox is made.
+  const steps = [...pulls.steps.filter((s) => s.do === 'pull'), ...agenda.steps, ...pulls.steps.filter((s) => s.do !== 'pull')]
+  if (ready && input.volumesStale) steps.push({ do: 'refreshVolumes' })
+  agenda.wake(pulls.wakeAt)
+  return { ...nothing, steps: [...steps, ...surplus(input, sandbox)], wakeAt: agenda.wakeAt, waiting: pulls.waiting }
+}
+

@@ -1,0 +1,133 @@
+/** The status of a pod from what is observed. Pure. Source: upstream `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`) and `status/generate.go`. */
+import type { Container as ContainerDef, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../../shared/api/core-v1.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Container, Sandbox } from '../../runtime/runtime.ts'
+import { newestContainer, newestSandbox, type ProbeResults } from '../pod/plan.ts'
+import { initContainers, mainContainers } from '../pod/pod-facts.ts'
+import { isSidecar, qosOf } from '../resources/qos.ts'
+import { podConditions } from './conditions.ts'
+
+export interface StatusInput {
+  readonly pod: Pod
+  readonly sandboxes: readonly Sandbox[]
+  readonly containers: readonly Container[]
+  readonly probes: Readonly<Record<string, ProbeResults>>
+  /** Why a container that does not run does not: back-off, missing image, bad config. By name. */
+  readonly waiting: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
+  /** What an ended container left in its termination message file, by container id. */
+  readonly messages: Readonly<Record<string, string>>
+  /** The pod failed for good, whatever its containers say. */
+  readonly failed: { readonly reason: string; readonly message: string } | undefined
+  /** Every container has ended and none starts again. */
+  readonly ended: boolean
+  readonly podIPs: readonly string[]
+  readonly hostIPs: readonly string[]
+  /** Namespaces and network are there. */
+  readonly sandboxReady: boolean
+  readonly runtimeName: string
+  /** Wall clock. */
+  readonly startTime: Millis
+  readonly now: Millis
+  /** What was said last: transition times stay where nothing changed. */
+  readonly previous: PodStatus | undefined
+}
+
+const time = (ms: Millis | undefined): { at: string } | undefined => (ms === undefined ? undefined : { at: `${new Date(ms).toISOString().slice(0, 19)}Z` })
+const idOf = (input: StatusInput, c: Container): string => `${input.runtimeName}://${c.id}`
+
+function terminated(input: StatusInput, c: Container): ContainerState {
+  const code = c.exitCode ?? 137
+  const neverStarted = c.startedAt === undefined
+  const reason = code === 0 ? 'Completed' : c.oomKilled ? 'OOMKilled' : neverStarted ? (input.runtimeName === 'docker' ? 'ContainerCannotRun' : 'StartError') : 'Error'
+  const message = c.message || input.messages[c.id]
+  const started = time(c.startedAt ?? 0)
+  const finished = time(c.finishedAt ?? c.startedAt ?? c.createdAt)
+  return {
+    terminated: {
+      exitCode: code, reason, ...(message ? { message } : {}), containerID: idOf(input, c),
+      ...(started ? { startedAt: started.at } : {}), ...(finished ? { finishedAt: finished.at } : {}),
+    },
+  }
+}
+
+function containerStatus(input: StatusInput, def: ContainerDef, options: { init: boolean; defaultReason: string }): ContainerStatus {
+  const latest = newestContainer(input.containers, def.name)
+  const before = latest && newestContainer(input.containers.filter((c) => c.attempt < latest.attempt), def.name)
+  const base = { name: def.name, image: def.image ?? '', imageID: '', restartCount: 0, ready: false, started: false, state: {} as ContainerState, lastState: {} as ContainerState }
+  const waiting = input.waiting[def.name]
+  const said = waiting && { waiting: { reason: waiting.reason, ...(waiting.message ? { message: waiting.message } : {}) } }
+  const running = latest?.state === 'running'
+  if (!latest || latest.state === 'created') {
+    return { ...base, restartCount: latest?.attempt ?? 0, state: said ?? { waiting: { reason: options.defaultReason } }, lastState: before ? terminated(input, before) : {} }
+  }
+  const known = { ...base, image: def.image ?? latest.image, imageID: latest.imageId, containerID: idOf(input, latest), restartCount: latest.attempt }
+  if (!running) {
+    const ended = terminated(input, latest)
+    // A container that waits for its next try shows why, and its end as the last state.
+    if (said && !input.ended) return { ...known, state: said, lastState: ended }
+    const done = options.init && !isSidecar(def) && latest.exitCode === 0
+    return { ...known, ready: done, state: ended, lastState: before ? terminated(input, before) : {} }
+  }
+  const results = input.probes[latest.id]
+  const started = !def.startupProbe || results?.startup === 'success'
+  const regularInit = options.init && !isSidecar(def)
+  const ready = started && !regularInit && (!def.readinessProbe || results?.readiness === 'success')
+  const startedAt = time(latest.startedAt)
+  return { ...known, ready, started: regularInit ? false : started, state: { running: startedAt ? { startedAt: startedAt.at } : {} }, lastState: before ? terminated(input, before) : {} }
+}
+
+interface Count { running: number; waiting: number; stopped: number; succeeded: number }
+
+function phaseOf(input: StatusInput, init: readonly ContainerStatus[], main: readonly ContainerStatus[]): string {
+  const previous = input.previous?.phase ?? input.pod.status?.phase
+  if (previous === 'Failed' || previous === 'Succeeded') return previous
+  if (input.failed) return 'Failed'
+  const policy = input.pod.spec?.restartPolicy ?? 'Always'
+  const defs = initContainers(input.pod)
+  const endOf = (s: ContainerStatus): number | undefined => (s.state?.terminated ?? s.lastState?.terminated)?.exitCode
+  let pendingInit = 0
+  for (const [i, s] of init.entries()) {
+    const def = defs[i]!
+    if (isSidecar(def)) { if (!s.started && !s.lastState?.terminated) pendingInit++; continue }
+    const code = endOf(s)
+    if (code !== undefined && code !== 0 && policy === 'Never') return 'Failed'
+    if (s.state?.terminated?.exitCode !== 0 && (code === undefined || code === 0 || s.state?.running)) pendingInit++
+    else if (code !== undefined && code !== 0) pendingInit++
+  }
+  const count: Count = { running: 0, waiting: 0, stopped: 0, succeeded: 0 }
+  for (const s of main) {
+    if (s.state?.running) count.running++
+    else if (endOf(s) === undefined) count.waiting++
+    else { count.stopped++; if (endOf(s) === 0) count.succeeded++ }
+  }
+  const begun = count.running + count.stopped > 0
+  if (input.ended) return begun && count.stopped === count.succeeded && count.waiting === 0 ? 'Succeeded' : 'Failed'
+  if (pendingInit > 0 && !begun) return 'Pending'
+  if (count.waiting > 0) return 'Pending'
+  if (count.running > 0 || policy === 'Always') return 'Running'
+  if (count.stopped === count.succeeded) return 'Succeeded'
+  return policy === 'Never' ? 'Failed' : 'Running'
+}
+
+/** A status as the API wants it; equal inputs give equal JSON, but for transition times of conditions that changed. */
+export function podStatus(input: StatusInput): PodStatus {
+  const { pod } = input
+  const hasInit = initContainers(pod).length > 0
+  const init = initContainers(pod).map((def) => containerStatus(input, def, { init: true, defaultReason: 'PodInitializing' }))
+  const main = mainContainers(pod).map((def) => containerStatus(input, def, { init: false, defaultReason: hasInit ? 'PodInitializing' : 'ContainerCreating' }))
+  const phase = phaseOf(input, init, main)
+  const conditions: PodCondition[] = podConditions({
+    pod, phase, init, main, sandboxReady: input.sandboxReady && newestSandbox(input.sandboxes)?.state === 'ready', now: input.now,
+    previous: input.previous?.conditions ?? pod.status?.conditions ?? [],
+  })
+  const ips = pod.spec?.hostNetwork ? input.hostIPs : input.podIPs
+  return {
+    phase, conditions,
+    ...(input.failed ? { reason: input.failed.reason, message: input.failed.message } : {}),
+    ...(input.hostIPs[0] === undefined ? {} : { hostIP: input.hostIPs[0], hostIPs: input.hostIPs.map((ip) => ({ ip })) }),
+    ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
+    startTime: time(input.startTime)!.at,
+    ...(hasInit ? { initContainerStatuses: init } : {}), containerStatuses: main,
+    qosClass: qosOf(pod),
+  }
+}
