@@ -1,10 +1,35 @@
 /** The API server put together: store, registry, authentication, authorization, admission and HTTPS. */
-import type { ApiClient } from '../../shared/client/api-client.ts'
+import { setMaxListeners } from 'node:events'
+import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
+import type { ApiClient } from '../../shared/client/api-client.ts'
 import type { Store } from '../store/store.ts'
+import { certificateRequest } from './admission/certificate-request.ts'
+import { AdmissionChain } from './admission/chain.ts'
+import { namespaceLifecycle } from './admission/namespace-lifecycle.ts'
+import { defaultTolerationSeconds, priority } from './admission/pod-defaults.ts'
+import { rbacEscalation } from './admission/rbac-escalation.ts'
+import { releaseOrphans, serviceAddresses } from './admission/service-addresses.ts'
+import { serviceAccount } from './admission/service-account.ts'
+import { Authenticator } from './authn/authenticator.ts'
 import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
+import { componentUser } from './authn/user.ts'
 import type { User } from './authn/user.ts'
+import type { Authorizer } from './authz/authorizer.ts'
+import { createAuthorizer, nodeFacts } from './authz/authorizer.ts'
+import { RbacCache } from './authz/rbac/cache.ts'
+import { bootstrapObjects } from './bootstrap.ts'
+import type { Served } from './discovery/groups.ts'
+import { Discovery } from './discovery-requests.ts'
+import type { HealthCheck } from './discovery-requests.ts'
+import { InProcessClient } from './in-process-client.ts'
+import { Pipeline } from './pipeline.ts'
+import { registry } from './resources/registry.ts'
+import { HttpsServer } from './server.ts'
 import type { StreamHandlers } from './streams.ts'
+import { postSubresources } from './subresources/post.ts'
+import type { ApiContext } from './verbs/context.ts'
+import { ObjectCache } from './watch/cache.ts'
 
 export interface ApiServerDeps {
   readonly store: Store
@@ -16,6 +41,8 @@ export interface ApiServerDeps {
   /** Service-account tokens; without it they are refused (401) and TokenRequests answered 404. */
   readonly tokens?: TokenVerifier & TokenIssuer
   readonly streams?: StreamHandlers
+  /** Shown by /healthz, /livez and /readyz beside our own. */
+  readonly healthChecks?: readonly HealthCheck[]
   /** Where ClusterIPs come from: `10.96.0.0/12`. */
   readonly serviceCIDR: string
   /** Inclusive; upstream's default is 30000 to 32767. */
@@ -33,4 +60,84 @@ export interface ApiServer {
   close(): Promise<void>
 }
 
-export type CreateApiServer = (deps: ApiServerDeps) => ApiServer
+const streamKinds = { exec: 'Exec', attach: 'Attach', portforward: 'PortForward' } as const
+
+/** Streams that the node's side serves, as discovery lists them. */
+const podStreams = (['log', 'exec', 'attach', 'portforward'] as const).map((name) => ({
+  group: '', version: 'v1', resource: 'pods', name, kind: name === 'log' ? { group: '', version: 'v1', kind: 'Pod' } : { group: '', version: 'v1', kind: `Pod${streamKinds[name]}Options` },
+  verbs: name === 'log' ? ['get'] : ['create', 'get'],
+}))
+
+const served: Served = {
+  registry,
+  subresources: [
+    ...podStreams,
+    ...Object.entries(postSubresources).map(([path, { body }]) => {
+      const [group = '', resource = '', name = ''] = path.split('/')
+      return { group, version: 'v1', resource, name, kind: { group: body.group, version: body.version, kind: body.kind }, verbs: ['create'] }
+    }),
+    { group: '', version: 'v1', resource: 'namespaces', name: 'finalize', kind: { group: '', version: 'v1', kind: 'Namespace' }, verbs: ['update'] },
+    {
+      group: 'certificates.k8s.io', version: 'v1', resource: 'certificatesigningrequests', name: 'approval',
+      kind: { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' }, verbs: ['get', 'patch', 'update'],
+    },
+  ],
+  virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }],
+}
+
+/** Admission in upstream's order: what refuses cheaply first, what reserves addresses last. */
+function admissionChain(deps: ApiServerDeps, { objects, rbac, authorizer }: { objects: ObjectCache; rbac: RbacCache; authorizer: Authorizer }): AdmissionChain {
+  const { store, host, serviceCIDR, nodePortRange } = deps
+  return new AdmissionChain([
+    namespaceLifecycle({ store, objects }), serviceAccount({ store, objects, host }), priority, defaultTolerationSeconds, certificateRequest,
+    rbacEscalation(rbac, authorizer), serviceAddresses({ store, random: host.random, serviceCIDR, nodePortRange }),
+  ])
+}
+
+/** Starts nothing: call {@link ApiServer.bootstrap} or {@link ApiServer.listen}. */
+export function createApiServer(deps: ApiServerDeps): ApiServer {
+  const { store, host } = deps
+  const log = host.log.child('api-server')
+  const stop = new AbortController()
+  // Each watch listens for the end; their number is bounded by the server's connections.
+  setMaxListeners(0, stop.signal)
+  const objects = new ObjectCache()
+  const rbac = new RbacCache(store)
+  const authorizer = createAuthorizer(rbac, nodeFacts(store, objects))
+  const ctx: ApiContext = { store, objects, host: { ...host, log }, admission: admissionChain(deps, { objects, rbac, authorizer }), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
+  let failure: string | undefined
+  const following = rbac.run(stop.signal).catch((e: unknown) => {
+    // Rights that are not followed any more must not be served from.
+    failure = `RBAC objects are not followed: ${messageOf(e)}`
+    log.error('following RBAC objects failed; readiness is off', { error: e as Error })
+  })
+  const pipeline = new Pipeline({
+    ctx, registry, authorizer, streams: deps.streams, log, stopping: stop.signal,
+    authenticator: new Authenticator({ store, objects, clock: host.clock, ...(deps.tokens ? { tokens: deps.tokens } : {}) }),
+    discovery: new Discovery(served, [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])]),
+  })
+  const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
+  const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, stopping: stop.signal }, user)
+  let bootstrapped: Promise<void> | undefined
+  const bootstrap = async (): Promise<void> => {
+    const freed = await releaseOrphans(store)
+    if (freed) log.info('freed service addresses without a service', { count: freed })
+    await bootstrapObjects(client(componentUser('apiserver')), deps.serviceCIDR)
+  }
+  const api: ApiServer = {
+    bootstrap: () => (bootstrapped ??= bootstrap()),
+    async listen(port) {
+      await api.bootstrap()
+      const bound = await server.listen(port, deps.address)
+      log.info('serving', { port: bound })
+      return bound
+    },
+    client,
+    async close() {
+      stop.abort()
+      await server.close()
+      await following
+    },
+  }
+  return api
+}

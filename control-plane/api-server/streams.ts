@@ -17,4 +17,6 @@ export interface StreamHandlers {
   handle(request: StreamRequest, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
   /** `GET pods/log`. The handler writes the answer and ends it, and stops when the client goes. A rejection before the headers are sent is answered as `Status`. */
   logs(request: StreamRequest, req: IncomingMessage, res: ServerResponse): Promise<void>
+  /** A node's dial-back: an upgrade to a path below `/bramble/`. `node` is the name in the client's certificate, undefined for anybody else. A throw is answered as above. */
+  dial?(path: string, node: string | undefined, req: IncomingMessage, socket: Duplex, head: Buffer): void
 }

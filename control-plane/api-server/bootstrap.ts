@@ -1,0 +1,34 @@
+/** Objects every cluster has: system namespaces, default roles and bindings. Made at start, and brought back where they are missing. */
+import type { KubeObject } from '../../shared/api/object.ts'
+import type { ResourceRef } from '../../shared/api/object.ts'
+import { refs } from '../../shared/api/refs.ts'
+import { isAlreadyExists } from '../../shared/base/errors.ts'
+import type { ApiClient } from '../../shared/client/api-client.ts'
+import { addressAt, parseCidr } from './admission/address-range.ts'
+import { defaultClusterRoleBindings, defaultClusterRoles } from './authz/default-roles.ts'
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+
+async function ensure<T extends KubeObject>(client: ApiClient, ref: ResourceRef<T>, object: KubeObject): Promise<void> {
+  try {
+    await client.create(ref, object as T & { metadata: { namespace?: string } })
+  } catch (e) {
+    if (!isAlreadyExists(e)) throw e
+  }
+}
+
+/** The Service through which pods reach the API server: the first address of the range. Its endpoints are the business of whoever knows our address. */
+const kubernetesService = (serviceCIDR: string): KubeObject => ({
+  apiVersion: 'v1', kind: 'Service', metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+  ...{ spec: { type: 'ClusterIP', clusterIP: addressAt(parseCidr(serviceCIDR), 0), sessionAffinity: 'None', ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }] } },
+})
+
+/** A role that somebody changed stays as it is: only what is missing is made. */
+export async function bootstrapObjects(client: ApiClient, serviceCIDR: string): Promise<void> {
+  await Promise.all(namespaces.map((name) => ensure(client, refs.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })))
+  await Promise.all([
+    ...defaultClusterRoles.map((role) => ensure(client, refs.ClusterRole, role)),
+    ...defaultClusterRoleBindings.map((binding) => ensure(client, refs.ClusterRoleBinding, binding)),
+    ensure(client, refs.Service, kubernetesService(serviceCIDR)),
+  ])
+}

@@ -1,0 +1,153 @@
+/** The API client without socket and encoding: the same authorization, admission, strategies and store as a request over HTTPS. Objects are shared and frozen. */
+import type { KubeList, KubeObject, ResourceRef, Stored } from '../../shared/api/object.ts'
+import { apiVersionOf } from '../../shared/api/object.ts'
+import type { Scale } from '../../shared/api/autoscaling-v1.ts'
+import { internal, StatusError } from '../../shared/base/errors.ts'
+import type { ApiClient, DeleteOptions, ListOptions, ObjectKey, PatchType, WatchEvent, WatchOptions, WriteOptions } from '../../shared/client/api-client.ts'
+import { freezeJson } from '../../shared/values/json-value.ts'
+import { StoreFailedError } from '../store/store.ts'
+import type { User } from './authn/user.ts'
+import type { Authorizer } from './authz/authorizer.ts'
+import { refusal } from './authz/authorizer.ts'
+import type { ResourceDeps } from './resource-requests.ts'
+import { noSuchResource } from './resource-requests.ts'
+import { decodeObject } from './schema/decode.ts'
+import { postSubresources, postTo } from './subresources/post.ts'
+import { scaleKind, updateScale } from './subresources/scale.ts'
+import { isView, updateView } from './subresources/views.ts'
+import type { Target } from './verbs/context.ts'
+import { create } from './verbs/create.ts'
+import { remove } from './verbs/delete.ts'
+import { list } from './verbs/list.ts'
+import { applyPatch, patch, patchType } from './verbs/patch.ts'
+import { readObject } from './verbs/read.ts'
+import { update } from './verbs/update.ts'
+import { openWatch } from './watch/source.ts'
+
+export interface InProcessDeps extends ResourceDeps { readonly authorizer: Authorizer; readonly stopping: AbortSignal }
+
+interface Where { namespace?: string | undefined; name?: string; subresource?: string; dryRun?: boolean | undefined }
+
+/** What a request over HTTPS would be answered. */
+function translated(e: unknown): unknown {
+  if (e instanceof StatusError || (e as Error).name === 'AbortError') return e
+  return e instanceof StoreFailedError ? new StatusError('ServiceUnavailable', `the store failed: ${e.message}`) : internal((e as Error).message, e)
+}
+
+export class InProcessClient implements ApiClient {
+  readonly #deps: InProcessDeps
+  readonly #user: User
+
+  constructor(deps: InProcessDeps, user: User) {
+    this.#deps = deps
+    this.#user = user
+  }
+
+  async #do<R>(act: () => R | Promise<R>): Promise<R> {
+    if (this.#deps.stopping.aborted) throw new StatusError('ServiceUnavailable', 'the API server is stopped')
+    try {
+      return await act()
+    } catch (e) {
+      throw translated(e)
+    }
+  }
+
+  #target(verb: string, ref: ResourceRef, where: Where): Target {
+    const { registry, authorizer } = this.#deps
+    const definition = registry.find(ref.group, ref.version, ref.resource)
+    if (!definition) throw noSuchResource()
+    const target: Target = {
+      definition, namespace: definition.namespaced ? where.namespace ?? '' : '', name: where.name ?? '', subresource: where.subresource ?? '', user: this.#user, dryRun: where.dryRun ?? false,
+    }
+    const asked = { ...target, user: this.#user, verb, isResourceRequest: true, group: ref.group, resource: ref.resource, path: '' }
+    if (!authorizer.allows(asked)) throw refusal(asked)
+    return target
+  }
+
+  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey): Promise<Stored<T>> {
+    return this.#do(() => readObject(this.#deps.ctx, this.#target('get', ref, key)) as Stored<T>)
+  }
+
+  list<T extends KubeObject>(ref: ResourceRef<T>, options: ListOptions = {}): Promise<KubeList<T>> {
+    return this.#do(() => {
+      const { ctx } = this.#deps
+      const target = this.#target('list', ref, options)
+      const { entries, meta } = list(ctx, target, options)
+      return { kind: target.definition.listKind, apiVersion: apiVersionOf(ref), metadata: meta, items: entries.map((entry) => ctx.objects.object(entry) as Stored<T>) }
+    })
+  }
+
+  async *watch<T extends KubeObject>(ref: ResourceRef<T>, options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent<T>, void, void> {
+    const { ctx, stopping } = this.#deps
+    const source = await this.#do(() => openWatch(ctx, this.#target('watch', ref, options), options))
+    const ended = AbortSignal.any([signal, stopping])
+    try {
+      for (const { type, entry } of source.initial) yield { type, object: ctx.objects.object(entry) as Stored<T> }
+      for (;;) {
+        for (const { type, entry, at } of await source.next(ended)) {
+          yield { type, object: (at === undefined ? ctx.objects.object(entry) : ctx.objects.objectAt(entry, at)) as Stored<T> }
+        }
+      }
+    } catch (e) {
+      // Aborted by the caller, or the store closed: either way the watch is over.
+      if (!ended.aborted && (e as Error).name !== 'AbortError') throw translated(e)
+    } finally {
+      source.close()
+    }
+  }
+
+  create<T extends KubeObject>(ref: ResourceRef<T>, object: T & { metadata: { namespace?: string } }, options: WriteOptions = {}): Promise<Stored<T>> {
+    return this.#do(async () => {
+      const target = this.#target('create', ref, { namespace: object.metadata.namespace, dryRun: options.dryRun })
+      const written = await create(this.#deps.ctx, target, decodeObject(target.definition, object, 'json', 'Strict').object)
+      return freezeJson(written.object) as Stored<T>
+    })
+  }
+
+  update<T extends KubeObject>(ref: ResourceRef<T>, object: T, options: WriteOptions & { subresource?: string } = {}): Promise<Stored<T>> {
+    return this.#do(async () => {
+      const { ctx } = this.#deps
+      const { subresource = '' } = options
+      const target = this.#target('update', ref, { namespace: object.metadata?.namespace, name: object.metadata?.name ?? '', subresource, dryRun: options.dryRun })
+      const mapping = target.definition.subresources.scale
+      if (subresource === 'scale' && mapping) {
+        const scale = decodeObject<Scale>(scaleKind, object, 'json', 'Strict').object
+        return freezeJson(await updateScale(ctx, target, mapping, () => scale)) as unknown as Stored<T>
+      }
+      const decoded = decodeObject(target.definition, object, 'json', 'Strict').object
+      if (subresource && !isView(target.definition, subresource)) throw noSuchResource()
+      const written = await (subresource ? updateView : update)(ctx, target, decoded)
+      return freezeJson(written.object) as Stored<T>
+    })
+  }
+
+  patch<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey, type: PatchType, body: unknown, options: WriteOptions & { subresource?: string } = {}): Promise<Stored<T>> {
+    return this.#do(async () => {
+      const { ctx } = this.#deps
+      const { subresource = '' } = options
+      const target = this.#target('patch', ref, { ...key, subresource, dryRun: options.dryRun })
+      const mapping = target.definition.subresources.scale
+      const known = patchType(type)
+      if (subresource === 'scale' && mapping) {
+        const change = (old: Scale): Scale => decodeObject<Scale>(scaleKind, applyPatch(scaleKind, known, old, body), 'json', 'Strict').object
+        return freezeJson(await updateScale(ctx, target, mapping, change)) as unknown as Stored<T>
+      }
+      if (subresource && (!isView(target.definition, subresource) || subresource === 'finalize')) throw noSuchResource()
+      const written = await patch(ctx, target, { type: known, patch: body, fieldValidation: 'Strict', warn: () => undefined })
+      return freezeJson(written.object) as Stored<T>
+    })
+  }
+
+  delete<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
+    return this.#do(async () => { await remove(this.#deps.ctx, this.#target('delete', ref, key), options) })
+  }
+
+  post<T extends KubeObject, R = KubeObject>(ref: ResourceRef<T>, key: ObjectKey, subresource: string, body: unknown): Promise<R> {
+    return this.#do(() => {
+      const target = this.#target('create', ref, { ...key, subresource })
+      const handler = postSubresources[`${ref.group}/${ref.resource}/${subresource}`]
+      if (!handler) throw noSuchResource()
+      return postTo(this.#deps.ctx, target, handler, body, 'Strict') as Promise<R>
+    })
+  }
+}

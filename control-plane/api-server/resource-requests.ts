@@ -1,0 +1,200 @@
+/** Requests for resources, after authentication and authorization: each verb decodes, acts and answers. */
+import type { Binding } from '../../shared/api/core-v1.ts'
+import type { KubeObject } from '../../shared/api/object.ts'
+import { badRequest, StatusError } from '../../shared/base/errors.ts'
+import type { User } from './authn/user.ts'
+import type { RequestInfo } from './request-info.ts'
+import { deleteRequest, listRequest, watchRequest, writeQuery } from './request-options.ts'
+import type { ResourceDefinition } from './resources/definition.ts'
+import type { Registry } from './resources/registry.ts'
+import type { Decodable, FieldValidation } from './schema/decode.ts'
+import { decodeObject } from './schema/decode.ts'
+import type { Reply } from './server-response.ts'
+import { includeObject, sendJson, sendList, sendObject, success } from './server-response.ts'
+import { postSubresources } from './subresources/post.ts'
+import { scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
+import { isView, updateView } from './subresources/views.ts'
+import type { ApiContext, Target } from './verbs/context.ts'
+import { create } from './verbs/create.ts'
+import { removeCollection } from './verbs/delete-collection.ts'
+import { remove } from './verbs/delete.ts'
+import { list } from './verbs/list.ts'
+import { applyPatch, parsePatch, patch, patchType } from './verbs/patch.ts'
+import { read, readObject } from './verbs/read.ts'
+import type { Written } from './verbs/stored-form.ts'
+import { update } from './verbs/update.ts'
+import { openWatch } from './watch/source.ts'
+import { streamWatch } from './watch/stream.ts'
+
+/** A request on its way: `body` reads it whole, bounded. `ended` aborts when the client leaves or the server stops. */
+export interface Exchange extends Reply { readonly user: User; readonly ended: AbortSignal; body(): Promise<Buffer> }
+
+export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry }
+
+export const noSuchResource = (): StatusError => new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
+const notAllowed = (): StatusError => new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
+
+/** Kinds whose deletion answers with the object instead of a Status (upstream's `ReturnDeletedObject`). */
+const returnsDeleted = new Set(['pods', 'services', 'serviceaccounts'])
+
+export async function handleResource(deps: ResourceDeps, exchange: Exchange): Promise<void> {
+  const { info, user } = exchange
+  // `POST namespaces/x/bindings`: the old name of pods/binding.
+  if (info.resource === 'bindings' && info.group === '' && info.verb === 'create') return postBinding(deps, exchange)
+  const definition = deps.registry.find(info.group, info.version, info.resource)
+  if (!definition) throw noSuchResource()
+  if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()
+  const target: Target = { definition, namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false }
+  if (info.subresource) return handleSubresource(deps, exchange, target)
+  const verb = verbs[info.verb]
+  if (!verb || !(definition.verbs as readonly string[]).includes(info.verb)) throw notAllowed()
+  return verb(deps.ctx, exchange, target)
+}
+
+type Handler = (ctx: ApiContext, exchange: Exchange, target: Target) => Promise<void>
+
+const verbs: Readonly<Record<string, Handler>> = {
+  get: getObject,
+  list: (ctx, exchange, target) => sendList(ctx, exchange, target.definition, list(ctx, target, listRequest(exchange.info.query))),
+  watch,
+  create: createObject,
+  update: (ctx, exchange, target) => putObject(ctx, exchange, target, update),
+  patch: patchObject,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
+}
+
+async function getObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const entry = read(ctx, target)
+  return sendObject(ctx, exchange, 200, { definition: target.definition, bytes: entry.value, object: () => ctx.objects.object(entry) })
+}
+
+const answer = (ctx: ApiContext, exchange: Exchange, definition: ResourceDefinition, written: Written): Promise<void> =>
+  sendObject(ctx, exchange, written.created ? 201 : 200, { definition, bytes: written.bytes, object: () => written.object })
+
+/** JSON or YAML, by the Content-Type; upstream takes JSON where none is said. 415 for anything else, protobuf by name. */
+function bodyType(exchange: Exchange): 'json' | 'yaml' {
+  const type = (exchange.req.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type === 'application/json' || type === '' || type === '*/*') return 'json'
+  if (type === 'application/yaml') return 'yaml'
+  const why = type === 'application/vnd.kubernetes.protobuf' ? 'protobuf bodies are not supported by this server' : 'the body of the request was in an unknown format'
+  throw new StatusError('UnsupportedMediaType', `${why} - accepted media types include: application/json, application/yaml`)
+}
+
+async function decodeBody(exchange: Exchange, definition: Decodable, fieldValidation: FieldValidation): Promise<KubeObject> {
+  const type = bodyType(exchange)
+  const body = await exchange.body()
+  const { object, warnings } = decodeObject(definition, body, type, fieldValidation)
+  exchange.warnings.push(...warnings)
+  return object
+}
+
+function warn(exchange: Exchange, definition: ResourceDefinition, object: KubeObject): void {
+  exchange.warnings.push(...(definition.strategy.warnings?.(object) ?? []))
+}
+
+async function createObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
+  const object = await decodeBody(exchange, target.definition, fieldValidation)
+  const written = await create(ctx, { ...target, dryRun }, object)
+  warn(exchange, target.definition, written.object)
+  return answer(ctx, exchange, target.definition, written)
+}
+
+async function putObject(ctx: ApiContext, exchange: Exchange, target: Target, perform: (ctx: ApiContext, target: Target, object: KubeObject) => Promise<Written>): Promise<void> {
+  const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'UpdateOptions')
+  const object = await decodeBody(exchange, target.definition, fieldValidation)
+  const written = await perform(ctx, { ...target, dryRun }, object)
+  warn(exchange, target.definition, written.object)
+  return answer(ctx, exchange, target.definition, written)
+}
+
+async function patchObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'PatchOptions')
+  const type = patchType(exchange.req.headers['content-type'] ?? '')
+  const written = await patch(ctx, { ...target, dryRun }, { type, patch: parsePatch(await exchange.body()), fieldValidation, warn: (text) => exchange.warnings.push(text) })
+  warn(exchange, target.definition, written.object)
+  return answer(ctx, exchange, target.definition, written)
+}
+
+async function deleteObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const { dryRun, ...request } = deleteRequest(exchange.info.query, await exchange.body())
+  const { gone, object } = await remove(ctx, { ...target, dryRun }, request)
+  const { definition } = target
+  if (!gone || (definition.group === '' && returnsDeleted.has(definition.resource))) return sendObject(ctx, exchange, 200, { definition, bytes: undefined, object: () => object })
+  const { name, uid } = object.metadata
+  return sendJson(exchange, 200, success(200, { name, ...(definition.group ? { group: definition.group } : {}), kind: definition.resource, uid }))
+}
+
+async function deleteCollection(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const { dryRun, ...request } = deleteRequest(exchange.info.query, await exchange.body())
+  const { listed } = await removeCollection(ctx, { ...target, dryRun }, request, listRequest(exchange.info.query))
+  return sendList(ctx, exchange, target.definition, listed)
+}
+
+/** Upstream's `--min-request-timeout`: a watch ends after 30 to 60 minutes unless it says otherwise, so that clients spread again. */
+const MIN_WATCH_SECONDS = 1800
+
+async function watch(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const { res, info, form, ended } = exchange
+  const request = watchRequest(info.query)
+  const source = openWatch(ctx, target, request)
+  const timeout = new AbortController()
+  const { clock, random } = ctx.host
+  const seconds = request.timeoutSeconds || MIN_WATCH_SECONDS * (1 + random.float())
+  using _timer = clock.after(seconds * 1000, () => timeout.abort())
+  res.setHeader('Content-Type', 'application/json')
+  res.setHeader('Cache-Control', 'no-cache, private')
+  res.writeHead(200)
+  await streamWatch(res, source, {
+    definition: target.definition, form, includeObject: includeObject(info), bookmarks: request.allowWatchBookmarks === true, objects: ctx.objects, clock,
+  }, AbortSignal.any([ended, timeout.signal]))
+}
+
+async function handleSubresource({ ctx }: ResourceDeps, exchange: Exchange, target: Target): Promise<void> {
+  const { definition, subresource } = target
+  const { verb } = exchange.info
+  if (isView(definition, subresource)) {
+    if (verb === 'get') return getObject(ctx, exchange, target)
+    if (verb === 'update') return putObject(ctx, exchange, target, updateView)
+    if (verb === 'patch' && subresource !== 'finalize') return patchObject(ctx, exchange, target)
+    throw notAllowed()
+  }
+  if (subresource === 'scale' && definition.subresources.scale) return handleScale(ctx, exchange, target)
+  const post = postSubresources[`${definition.group}/${definition.resource}/${subresource}`]
+  if (!post) throw noSuchResource()
+  if (verb !== 'create') throw notAllowed()
+  const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
+  const body = await decodeBody(exchange, post.body, fieldValidation)
+  return sendJson(exchange, 201, await post.post(ctx, { ...target, dryRun }, body))
+}
+
+async function handleScale(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+  const { verb, query } = exchange.info
+  const mapping = target.definition.subresources.scale
+  if (!mapping) throw noSuchResource()
+  if (verb === 'get') return sendJson(exchange, 200, scaleOf(mapping, readObject(ctx, target)))
+  if (verb === 'update') {
+    const { dryRun, fieldValidation } = writeQuery(query, 'UpdateOptions')
+    const scale = await decodeBody(exchange, scaleKind, fieldValidation)
+    return sendJson(exchange, 200, await updateScale(ctx, { ...target, dryRun }, mapping, () => scale))
+  }
+  if (verb !== 'patch') throw notAllowed()
+  const { dryRun, fieldValidation } = writeQuery(query, 'PatchOptions')
+  const type = patchType(exchange.req.headers['content-type'] ?? '')
+  const patched = parsePatch(await exchange.body())
+  const scale = await updateScale(ctx, { ...target, dryRun }, mapping, (old) => decodeObject(scaleKind, applyPatch(scaleKind, type, old, patched), 'json', fieldValidation).object)
+  return sendJson(exchange, 200, scale)
+}
+
+async function postBinding({ ctx, registry }: ResourceDeps, exchange: Exchange): Promise<void> {
+  const { info, user } = exchange
+  const definition = registry.find('', 'v1', 'pods')
+  const post = postSubresources['/pods/binding']
+  if (!definition || !post) throw noSuchResource()
+  const { dryRun, fieldValidation } = writeQuery(info.query, 'CreateOptions')
+  const body = await decodeBody(exchange, post.body, fieldValidation) as Binding
+  const name = body.metadata?.name
+  if (!name) throw badRequest('name must be provided')
+  return sendJson(exchange, 201, await post.post(ctx, { definition, namespace: info.namespace, name, subresource: 'binding', user, dryRun }, body))
+}

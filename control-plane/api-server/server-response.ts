@@ -1,0 +1,137 @@
+/** Answers: bytes out, compressed where it pays, and lists assembled from stored bytes. */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { constants, createGzip, gzip } from 'node:zlib'
+import type { ListMeta, Status } from '../../shared/api/meta-v1.ts'
+import { apiVersionOf } from '../../shared/api/object.ts'
+import type { KubeObject } from '../../shared/api/object.ts'
+import { toPartialMetadata, toPartialMetadataList } from './encode/partial-metadata.ts'
+import { toTable } from './encode/table.ts'
+import type { TableOptions } from './encode/table.ts'
+import type { Form } from './negotiate.ts'
+import type { RequestInfo } from './request-info.ts'
+import type { ResourceDefinition } from './resources/definition.ts'
+import type { ApiContext } from './verbs/context.ts'
+import type { Listed } from './verbs/list.ts'
+import { typePrefix } from './verbs/stored-form.ts'
+
+/** Upstream's `defaultGzipThresholdBytes` and level. */
+const GZIP_THRESHOLD = 128 << 10
+const GZIP_OPTIONS = { level: constants.Z_BEST_SPEED }
+/** Large lists are written in pieces, so that neither loop nor memory holds them whole. */
+const CHUNK_BYTES = 128 << 10
+
+const compress = promisify(gzip)
+
+export interface Reply { readonly req: IncomingMessage; readonly res: ServerResponse; readonly info: RequestInfo; readonly form: Form; readonly warnings: string[] }
+
+const acceptsGzip = (req: IncomingMessage): boolean => /\bgzip\b/.test(String(req.headers['accept-encoding'] ?? ''))
+
+/** Text for a `Warning` header: one line, without quotes that would end it. */
+const warningHeader = (text: string): string => `299 - "${text.replaceAll(/[\\"]/g, (c) => `\\${c}`).replaceAll(/[\r\n\x00-\x1f\x7f-\uffff]/g, ' ')}"`
+
+function headers(reply: Pick<Reply, 'res' | 'warnings'>, contentType: string): void {
+  reply.res.setHeader('Content-Type', contentType)
+  reply.res.setHeader('Cache-Control', 'no-cache, private')
+  if (reply.warnings.length) reply.res.setHeader('Warning', reply.warnings.map(warningHeader))
+}
+
+export async function sendBytes(reply: Pick<Reply, 'req' | 'res' | 'warnings'>, code: number, bytes: Buffer, contentType = 'application/json'): Promise<void> {
+  const { req, res } = reply
+  headers(reply, contentType)
+  let body = bytes
+  if (bytes.length >= GZIP_THRESHOLD && acceptsGzip(req)) {
+    body = await compress(bytes, GZIP_OPTIONS)
+    res.setHeader('Content-Encoding', 'gzip')
+    res.setHeader('Vary', 'Accept-Encoding')
+  }
+  res.setHeader('Content-Length', body.length)
+  res.writeHead(code)
+  res.end(body)
+}
+
+const pretty = (info: RequestInfo): boolean => info.query.get('pretty') === 'true' || info.query.get('pretty') === '1'
+
+export function sendJson(reply: Reply, code: number, value: unknown): Promise<void> {
+  return sendBytes(reply, code, Buffer.from(`${JSON.stringify(value, undefined, pretty(reply.info) ? 2 : undefined)}\n`))
+}
+
+/** An object that the store may have as bytes, in the form asked for. */
+export function sendObject(ctx: ApiContext, reply: Reply, code: number, answer: { definition: ResourceDefinition; bytes: Buffer | undefined; object: () => KubeObject }): Promise<void> {
+  const { form, info } = reply
+  if (form.as === 'table') return sendJson(reply, code, toTable(answer.definition, [answer.object()], tableOptions(ctx, reply, { resourceVersion: answer.object().metadata?.resourceVersion ?? '' })))
+  if (form.as === 'partial-metadata' || form.as === 'partial-metadata-list') return sendJson(reply, code, toPartialMetadata(answer.object()))
+  if (answer.bytes && !pretty(info)) return sendBytes(reply, code, answer.bytes)
+  return sendJson(reply, code, answer.object())
+}
+
+export function includeObject(info: RequestInfo): TableOptions['includeObject'] {
+  const asked = info.query.get('includeObject')
+  return asked === 'None' || asked === 'Object' ? asked : 'Metadata'
+}
+
+const tableOptions = (ctx: ApiContext, { form, info }: Reply, listMeta: ListMeta): TableOptions => ({
+  now: ctx.host.clock.now(), includeObject: includeObject(info), listMeta, version: form.version === 'v1beta1' ? 'v1beta1' : 'v1',
+})
+
+export async function sendList(ctx: ApiContext, reply: Reply, definition: ResourceDefinition, listed: Listed): Promise<void> {
+  const { entries, meta } = listed
+  const objects = (): KubeObject[] => entries.map((entry) => ctx.objects.object(entry))
+  if (reply.form.as === 'table') return sendJson(reply, 200, toTable(definition, objects(), tableOptions(ctx, reply, meta)))
+  if (reply.form.as === 'partial-metadata' || reply.form.as === 'partial-metadata-list') return sendJson(reply, 200, toPartialMetadataList(objects(), meta))
+  if (pretty(reply.info)) return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items: objects() })
+  const size = entries.reduce((sum, { value }) => sum + value.length, 0)
+  if (size <= CHUNK_BYTES) return sendBytes(reply, 200, Buffer.concat([...pieces(definition, listed)]))
+  return streamList(reply, pieces(definition, listed))
+}
+
+const OPEN = Buffer.from('{')
+const COMMA = Buffer.from(',{')
+const END = Buffer.from(']}\n')
+
+/** A list as upstream prints it: the items without their own kind and apiVersion. */
+function* pieces(definition: ResourceDefinition, { entries, meta }: Listed): Generator<Buffer> {
+  const prefix = Buffer.from(typePrefix(definition))
+  yield Buffer.from(`{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},"metadata":${JSON.stringify(meta)},"items":[`)
+  let first = true
+  for (const { value } of entries) {
+    yield first ? OPEN : COMMA
+    first = false
+    yield value.subarray(0, prefix.length).equals(prefix) ? value.subarray(prefix.length) : value.subarray(1)
+  }
+  yield END
+}
+
+async function streamList(reply: Reply, parts: Iterable<Buffer>): Promise<void> {
+  const { req, res } = reply
+  headers(reply, 'application/json')
+  const zip = acceptsGzip(req) ? createGzip(GZIP_OPTIONS) : undefined
+  if (zip) {
+    res.setHeader('Content-Encoding', 'gzip')
+    res.setHeader('Vary', 'Accept-Encoding')
+    zip.pipe(res)
+  }
+  res.writeHead(200)
+  const out = zip ?? res
+  const gone = new AbortController()
+  res.once('close', () => gone.abort())
+  let chunk: Buffer[] = []
+  let size = 0
+  const flush = async (): Promise<void> => {
+    const more = out.write(Buffer.concat(chunk))
+    chunk = []
+    size = 0
+    if (!more) await once(out, 'drain', { signal: gone.signal })
+  }
+  for (const part of parts) {
+    chunk.push(part)
+    size += part.length
+    if (size >= CHUNK_BYTES) await flush()
+  }
+  await flush()
+  out.end()
+}
+
+export const success = (code: number, details?: Status['details']): Status =>
+  ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', ...(details ? { details } : {}), ...(code === 200 ? {} : { code }) })

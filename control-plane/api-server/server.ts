@@ -1,0 +1,70 @@
+/** HTTPS: sockets, limits and shutdown. What a request means is the pipeline's business. */
+import { createServer } from 'node:https'
+import type { Server } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Clock, Log } from '../../shared/base/host.ts'
+import type { Pipeline } from './pipeline.ts'
+
+/** Upstream takes 1 MiB of headers; nobody sends more than a token and a long selector. */
+const MAX_HEADER_BYTES = 64 << 10
+/** Idle connections: longer than client-go's 90 s, so that the client is the one who closes. */
+const KEEP_ALIVE = 120_000
+/** A request must be here whole within this (`headersTimeout` for its head); answers, watches above all, may last. */
+const REQUEST_TIMEOUT = 60_000
+const HEADERS_TIMEOUT = 20_000
+const SHUTDOWN_GRACE = 10_000
+/** TLS state is about 50 KB a connection. */
+const MAX_CONNECTIONS = 2000
+
+export interface ServerOptions {
+  readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer; readonly ca: string | Buffer }
+  readonly pipeline: Pipeline
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class HttpsServer {
+  readonly #server: Server
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #upgraded = new Set<Socket>()
+
+  constructor({ tls, pipeline, clock, log }: ServerOptions) {
+    this.#clock = clock
+    this.#log = log
+    this.#server = createServer({
+      ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'],
+      maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE, requestTimeout: REQUEST_TIMEOUT, headersTimeout: HEADERS_TIMEOUT,
+    })
+    this.#server.maxConnections = MAX_CONNECTIONS
+    const broken = (where: string) => (error: unknown): void => log.error(`${where} failed outside its error handling`, { error: error as Error, stack: (error as Error).stack })
+    this.#server.on('request', (req, res) => void pipeline.handle(req, res).catch(broken('request')))
+    this.#server.on('upgrade', (req, socket: Socket, head) => {
+      this.#upgraded.add(socket)
+      socket.on('close', () => this.#upgraded.delete(socket))
+      pipeline.upgrade(req, socket, head).catch(broken('upgrade'))
+    })
+    this.#server.on('tlsClientError', (error, socket) => log.debug('TLS handshake failed', { peer: socket.remoteAddress ?? '', error }))
+  }
+
+  listen(port: number, address: string | undefined): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, address, () => {
+        this.#server.off('error', reject)
+        this.#server.on('error', (error) => this.#log.error('listening failed', { error }))
+        resolve((this.#server.address() as AddressInfo).port)
+      })
+    })
+  }
+
+  /** Takes no new connections, lets requests under way end, then cuts what is left. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    for (const socket of this.#upgraded) socket.destroy()
+    using _timer = this.#clock.after(SHUTDOWN_GRACE, () => this.#server.closeAllConnections())
+    await closed
+  }
+}

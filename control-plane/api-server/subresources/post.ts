@@ -1,0 +1,104 @@
+/** Subresources that are acts: what is posted to them changes the parent or makes something of it. */
+import type { TokenRequest } from '../../../shared/api/authentication-v1.ts'
+import type { Binding, Pod, ServiceAccount } from '../../../shared/api/core-v1.ts'
+import { badRequest, conflict, forbidden, notFound, StatusError } from '../../../shared/base/errors.ts'
+import { copyJson } from '../../../shared/values/json-value.ts'
+import { invalid } from '../encode/validation-status.ts'
+import { objectKey } from '../keys.ts'
+import type { Decodable, FieldValidation } from '../schema/decode.ts'
+import { decodeObject } from '../schema/decode.ts'
+import { success } from '../server-response.ts'
+import type { ApiContext, Target } from '../verbs/context.ts'
+import { named, timestamp } from '../verbs/context.ts'
+import { remove } from '../verbs/delete.ts'
+import { mutate } from '../verbs/mutate.ts'
+import { readObject } from '../verbs/read.ts'
+
+export interface PostSubresource {
+  /** What the body must be. */
+  readonly body: Decodable
+  /** The answer; upstream answers all of these with 201. */
+  post(ctx: ApiContext, target: Target, body: unknown): Promise<object>
+}
+
+/** The scheduler's act: gives a pod its node, once. */
+async function bind(ctx: ApiContext, target: Target, body: Binding): Promise<object> {
+  const { target: to, metadata } = body
+  if (to.kind && to.kind !== 'Node' && to.kind !== 'Minion') {
+    throw invalid({ group: '', kind: 'Binding' }, target.name, [{ type: 'NotSupported', field: 'target.kind', value: to.kind, detail: '', supported: ['Node', '<empty>'] }])
+  }
+  if (!to.name) throw invalid({ group: '', kind: 'Binding' }, target.name, [{ type: 'Required', field: 'target.name', detail: '' }])
+  if (metadata?.name && metadata.name !== target.name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${target.name})`)
+  await mutate(ctx, { ...target, subresource: 'binding' }, {
+    change(old) {
+      const pod = copyJson(old) as Pod
+      const spec = pod.spec
+      if (!spec) throw badRequest(`pod ${target.name} has no spec`)
+      if (metadata?.uid && metadata.uid !== old.metadata.uid) throw conflict(named(target), `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`)
+      if (old.metadata.deletionTimestamp) throw conflict({ group: '', resource: 'pods/binding', name: target.name }, `pod ${target.name} is being deleted, cannot be assigned to a host`)
+      if (spec.nodeName) throw conflict({ group: '', resource: 'pods/binding', name: target.name }, `pod ${target.name} is already assigned to node ${JSON.stringify(spec.nodeName)}`)
+      spec.nodeName = to.name ?? ''
+      if (metadata?.annotations) (pod.metadata ??= {}).annotations = { ...pod.metadata?.annotations, ...metadata.annotations }
+      const conditions = (pod.status ??= {}).conditions ?? []
+      pod.status.conditions = [
+        ...conditions.filter((c) => c.type !== 'PodScheduled'), { type: 'PodScheduled', status: 'True', lastProbeTime: null as never, lastTransitionTime: timestamp(ctx.host.clock.now()) },
+      ]
+      return pod
+    },
+  })
+  return success(201)
+}
+
+/** Deletes the pod. There are no PodDisruptionBudgets yet that could forbid it. */
+async function evict(ctx: ApiContext, target: Target, body: { metadata?: { name?: string }; deleteOptions?: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string } } }): Promise<object> {
+  if (body.metadata?.name && body.metadata.name !== target.name) throw badRequest(`name in URL does not match name in Eviction object`)
+  const { gracePeriodSeconds, preconditions } = body.deleteOptions ?? {}
+  await remove(ctx, { ...target, subresource: '' }, { ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}) })
+  return success(201)
+}
+
+const HOUR = 3600
+
+async function requestToken(ctx: ApiContext, target: Target, body: TokenRequest): Promise<object> {
+  if (!ctx.issuer) throw new StatusError('NotFound', 'this server issues no tokens')
+  const account = readObject(ctx, target) as ServiceAccount
+  const { audiences = [], expirationSeconds = HOUR, boundObjectRef } = body.spec
+  const refuse = (field: string, value: unknown, detail: string): never => { throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, target.name, [{ type: 'Invalid', field, value, detail }]) }
+  if (expirationSeconds < 600) refuse('spec.expirationSeconds', expirationSeconds, 'may not specify a duration less than 10 minutes')
+  if (expirationSeconds > 2 ** 32) refuse('spec.expirationSeconds', expirationSeconds, 'may not specify a duration larger than 2^32 seconds')
+  const pod = boundObjectRef ? boundPod(ctx, target, boundObjectRef) : undefined
+  const uid = account.metadata?.uid ?? ''
+  const issued = await ctx.issuer.issue({ namespace: target.namespace, serviceAccount: { name: target.name, uid }, audiences, expirationSeconds, ...(pod ? { pod } : {}) })
+  return {
+    kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', metadata: { name: target.name, namespace: target.namespace, creationTimestamp: timestamp(ctx.host.clock.now()) },
+    spec: { ...body.spec, audiences: issued.audiences, expirationSeconds }, status: { token: issued.token, expirationTimestamp: issued.expirationTimestamp },
+  }
+}
+
+function boundPod(ctx: ApiContext, target: Target, ref: { kind?: string; name?: string; uid?: string }): { name: string; uid: string; node?: string } {
+  const name = ref.name ?? ''
+  if (ref.kind !== 'Pod') throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(target.name)} to object of kind ${JSON.stringify(ref.kind ?? '')}: only pods are supported`)
+  const entry = ctx.store.get(objectKey({ group: '', resource: 'pods', namespaced: true }, target.namespace, name))
+  if (!entry) throw notFound({ group: '', resource: 'pods', name })
+  const { metadata, spec } = ctx.objects.object(entry) as Pod
+  if (ref.uid && ref.uid !== metadata?.uid) throw conflict({ group: '', resource: 'pods', name }, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`)
+  if ((spec?.serviceAccountName || 'default') !== target.name) {
+    throw forbidden(named(target), `cannot bind token for serviceaccount ${JSON.stringify(target.name)} to pod running with different serviceaccount name.`)
+  }
+  return { name, uid: metadata?.uid ?? '', ...(spec?.nodeName ? { node: spec.nodeName } : {}) }
+}
+
+/** By `group/resource/subresource`. */
+export const postSubresources: Readonly<Record<string, PostSubresource>> = {
+  '/pods/binding': { body: { group: '', version: 'v1', kind: 'Binding', schema: 'core-v1.Binding' }, post: (ctx, target, body) => bind(ctx, target, body as Binding) },
+  '/pods/eviction': { body: { group: 'policy', version: 'v1', kind: 'Eviction', schema: 'policy-v1.Eviction' }, post: (ctx, target, body) => evict(ctx, target, body as object) },
+  '/serviceaccounts/token': {
+    body: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', schema: 'authentication-v1.TokenRequest' },
+    post: (ctx, target, body) => requestToken(ctx, target, body as TokenRequest),
+  },
+}
+
+/** Decodes and performs; MethodNotAllowed's sibling for an unknown subresource is the caller's 404. */
+export function postTo(ctx: ApiContext, target: Target, handler: PostSubresource, body: unknown, fieldValidation: FieldValidation): Promise<object> {
+  return handler.post(ctx, target, decodeObject(handler.body, body, 'json', fieldValidation).object)
+}

@@ -1,0 +1,63 @@
+/** `scale` of the workload kinds as `autoscaling/v1 Scale`. */
+import type { Scale } from '../../../shared/api/autoscaling-v1.ts'
+import type { LabelSelector } from '../../../shared/api/meta-v1.ts'
+import type { KubeObject, Stored } from '../../../shared/api/object.ts'
+import { badRequest } from '../../../shared/base/errors.ts'
+import { copyJson } from '../../../shared/values/json-value.ts'
+import { formatSelector, selectorOf, selectorOfLabels } from '../../../shared/values/selector.ts'
+import { invalid } from '../encode/validation-status.ts'
+import type { ScaleMapping } from '../resources/definition.ts'
+import type { ApiContext, Target } from '../verbs/context.ts'
+import { mutate } from '../verbs/mutate.ts'
+
+export const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale', schema: 'autoscaling-v1.Scale' } as const
+
+function at(object: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], object)
+}
+
+function put(object: object, path: string, value: unknown): void {
+  const keys = path.split('.')
+  const last = keys.pop() ?? ''
+  const parent = keys.reduce<Record<string, unknown>>((value, key) => (value[key] ??= {}) as Record<string, unknown>, object as Record<string, unknown>)
+  parent[last] = value
+}
+
+/** ReplicationControllers have a map of labels where the others have a `LabelSelector`. */
+function selectorText(selector: unknown): string {
+  if (typeof selector === 'string') return selector
+  const structured = selector as LabelSelector | undefined
+  if (!structured) return ''
+  if (structured.matchLabels || structured.matchExpressions) return formatSelector(selectorOf(structured) ?? [])
+  return formatSelector(selectorOfLabels(selector as Record<string, string>))
+}
+
+export function scaleOf(mapping: ScaleMapping, object: Stored<KubeObject>): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const selector = selectorText(at(object, mapping.selector))
+  return {
+    kind: 'Scale', apiVersion: 'autoscaling/v1', metadata: { name, ...(namespace ? { namespace } : {}), uid, resourceVersion, creationTimestamp },
+    spec: { replicas: Number(at(object, mapping.specReplicas) ?? 0) }, status: { replicas: Number(at(object, mapping.statusReplicas) ?? 0), ...(selector ? { selector } : {}) },
+  }
+}
+
+/** Sets the replicas of an object to what `change` makes of its scale. `attempts` as for a patch. */
+export async function updateScale(ctx: ApiContext, target: Target, mapping: ScaleMapping, change: (old: Scale) => Scale): Promise<Scale> {
+  const written = await mutate(ctx, { ...target, subresource: 'scale' }, {
+    change(old) {
+      const scale = change(scaleOf(mapping, old))
+      const { name, resourceVersion, uid } = scale.metadata ?? {}
+      if (name && name !== target.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`)
+      const replicas = scale.spec?.replicas ?? 0
+      if (replicas < 0) throw invalid(scaleKind, target.name, [{ type: 'Invalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' }])
+      const object = copyJson(old) as KubeObject
+      put(object, mapping.specReplicas, replicas)
+      object.metadata = { ...object.metadata }
+      if (resourceVersion) object.metadata.resourceVersion = resourceVersion
+      else delete object.metadata.resourceVersion
+      if (uid) object.metadata.uid = uid
+      return object
+    },
+  })
+  return scaleOf(mapping, written.object)
+}
