@@ -6,6 +6,8 @@ export interface Batch {
   readonly puts: ReadonlyMap<Revision, Entry>
   /** With the key each had. */
   readonly deletes: ReadonlyMap<Revision, string>
+  /** Not written: rows that came and went since the commit before, which matter only if this one fails. */
+  readonly passed: ReadonlyMap<Revision, string>
 }
 
 /** Rows that differ from the disk: the newest state of each, however often it changed since the last commit. */
@@ -14,6 +16,7 @@ export class DirtyRows {
   #deletes = new Map<Revision, string>()
   /** Rows that no commit has carried yet: deleting one of these needs no disk. */
   #unborn = new Set<Revision>()
+  #passed = new Map<Revision, string>()
 
   get empty(): boolean { return this.#puts.size === 0 && this.#deletes.size === 0 }
 
@@ -26,21 +29,23 @@ export class DirtyRows {
       return
     }
     this.#puts.delete(id)
-    if (!this.#unborn.delete(id)) this.#deletes.set(id, entry.key)
+    if (this.#unborn.delete(id)) this.#passed.set(id, entry.key)
+    else this.#deletes.set(id, entry.key)
   }
 
   /** Empties the set into a batch to commit. */
   take(): Batch {
-    const batch: Batch = { puts: this.#puts, deletes: this.#deletes }
+    const batch: Batch = { puts: this.#puts, deletes: this.#deletes, passed: this.#passed }
     this.#puts = new Map()
     this.#deletes = new Map()
     this.#unborn = new Set()
+    this.#passed = new Map()
     return batch
   }
 
   /** After a failed commit: all its rows and those recorded since are dirty again, with the state `wanted` says; undefined is "no row". */
   restore(batch: Batch, wanted: (key: string, id: Revision) => Entry | undefined): void {
-    const rows = new Map<Revision, string>([...batch.deletes, ...this.#deletes])
+    const rows = new Map<Revision, string>([...batch.deletes, ...batch.passed, ...this.#deletes, ...this.#passed])
     for (const puts of [batch.puts, this.#puts]) for (const [id, entry] of puts) rows.set(id, entry.key)
     this.take()
     for (const [id, key] of rows) {

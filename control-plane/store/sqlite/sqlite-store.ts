@@ -154,20 +154,20 @@ export class SqliteStore implements Store {
   }
 
   flush(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#refusal) throw this.#refusal
-      this.#barrier({ resolve, reject })
-    })
+    return this.#refusal ? Promise.reject(this.#refusal) : this.#barrier()
   }
 
   /** Waits until everything written before is on disk. */
-  #barrier(turn: Pick<Pending, 'resolve' | 'reject'>): void {
+  #barrier(): Promise<void> {
     if (this.#dirty.empty && !this.#committing) {
-      turn.resolve()
-      return
+      // Nothing waits, so nothing can fail any more that would have to be given back.
+      this.#dirty.take()
+      return Promise.resolve()
     }
-    this.#pending.push({ memoryOnly: true, needsDisk: true, ...turn })
-    this.#startCommit()
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ memoryOnly: true, needsDisk: true, resolve, reject })
+      this.#startCommit()
+    })
   }
 
   #startCommit(): void { this.#committing ??= this.#commitAll() }
@@ -233,8 +233,9 @@ export class SqliteStore implements Store {
   }
 
   backup(path: string): Promise<void> {
+    if (this.#refusal) return Promise.reject(this.#refusal)
     const work = async (): Promise<void> => {
-      await this.flush()
+      await this.#barrier()
       await backUp(this.#db, path)
     }
     const turn = this.#backups.then(work, work)
@@ -248,12 +249,12 @@ export class SqliteStore implements Store {
   }
 
   async #close(): Promise<void> {
-    this.#expiry.dispose()
-    await this.#backups
     const failed = this.#refusal
     this.#refusal ??= new StoreFailedError('store is closed')
+    this.#expiry.dispose()
+    await this.#backups
     try {
-      if (failed === undefined) await new Promise<void>((resolve, reject) => this.#barrier({ resolve, reject }))
+      if (failed === undefined) await this.#barrier()
     } finally {
       await this.#committing
       this.#expiry.dispose()
