@@ -13,6 +13,7 @@ export class RuleApplier {
   readonly #iptables: Iptables
   readonly #prefix: string
   #last: Ruleset | undefined
+  #forgotten = 0
 
   constructor(iptables: Iptables, chainPrefix: string) {
     this.#iptables = iptables
@@ -20,15 +21,20 @@ export class RuleApplier {
   }
 
   /** Trust nothing: the next call writes everything. */
-  forget(): void { this.#last = undefined }
+  forget(): void {
+    this.#last = undefined
+    this.#forgotten++
+  }
 
   async apply(rules: Ruleset): Promise<Applied> {
     const before = this.#last
+    const forgotten = this.#forgotten
     const text = before ? changedText(before, rules) : fullText(rules, await this.#iptables.save(), this.#prefix)
     if (text === undefined) return { kind: 'nothing', bytes: 0 }
     this.#last = undefined
     await this.#iptables.restore(text)
-    this.#last = rules
+    // Not where `forget` was called while the write was under way.
+    if (forgotten === this.#forgotten) this.#last = rules
     return { kind: before ? 'partial' : 'full', bytes: text.length }
   }
 

@@ -1,5 +1,5 @@
 /** UDP flows that conntrack would go on sending to where they no longer belong. TCP needs none of this: its connections end by themselves. */
-import type { Exec } from './iptables.ts'
+import { runOkWith, type Exec } from './iptables.ts'
 import type { PortInfo } from './endpoints.ts'
 import { ExecError } from '../../shared/host/exec.ts'
 
@@ -25,6 +25,31 @@ export function staleFlows(before: readonly PortInfo[], after: readonly PortInfo
   for (const [id, port] of now) if (used(port).size > 0 && used(then.get(id)).size === 0) filters.push(...entrances(port))
   return filters
 }
+
+/**
+ * Likewise from the flows that are there, as `conntrack -L -p udp` prints them: what an agent that starts uses, since it does not know what its predecessor routed.
+ * A flow to a service's address is stale unless an endpoint answers it; one to a NodePort only if it was translated (the port alone does not make it ours).
+ */
+export function staleListed(listing: string, ports: readonly PortInfo[]): string[][] {
+  const byAddress = new Map<string, Set<string>>()
+  const byNodePort = new Map<string, Set<string>>()
+  for (const port of ports) {
+    if (port.protocol !== 'udp' || !port.any) continue
+    for (const ip of [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs]) byAddress.set(`${ip}:${port.port}`, used(port))
+    if (port.nodePort !== undefined) byNodePort.set(String(port.nodePort), used(port))
+  }
+  const filters: string[][] = []
+  for (const line of listing.split('\n')) {
+    const [, source, dest, sourcePort, destPort, answers] = /src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+) .*?src=(\S+) /.exec(line) ?? []
+    if (source === undefined || dest === undefined || sourcePort === undefined || destPort === undefined || answers === undefined) continue
+    const endpoints = byAddress.get(`${dest}:${destPort}`) ?? (answers === dest ? undefined : byNodePort.get(destPort))
+    if (endpoints && !endpoints.has(answers)) filters.push(['--orig-src', source, '--orig-dst', dest, '--orig-port-src', sourcePort, '--orig-port-dst', destPort])
+  }
+  return filters
+}
+
+/** The listing for {@link staleListed}. */
+export const listFlows = (exec: Exec): Promise<string> => runOkWith(exec, ['conntrack', '-L', '-p', 'udp'])
 
 export async function deleteFlows(exec: Exec, filters: readonly (readonly string[])[]): Promise<void> {
   for (const filter of filters) {

@@ -154,6 +154,12 @@ describe.each<{ backend: Backend; bridgeNetfilter: boolean }>([
     expect(await flows()).toBe('')
     await send()
     expect(await flows()).toContain(`src=${ips[1]} `)
+    // The endpoint goes while no agent runs.
+    await proxy.stop()
+    proxy = make()
+    proxy.update([...services, dns], [...slices(), slice('dns', ips.slice(2), 5353, 'UDP')])
+    await proxy.settled()
+    expect(await flows()).toBe('')
   })
 
   it('tearDown leaves the packet filter as it was', async () => {

@@ -4,7 +4,7 @@ import type { EndpointSlice } from '../../shared/api/discovery-v1.ts'
 import type { ExecResult } from '../../shared/host/exec.ts'
 import { FakeClock } from '../../shared/host/fake-clock.ts'
 import { silentLog } from '../../shared/host/log.ts'
-import { staleFlows } from './conntrack.ts'
+import { staleFlows, staleListed } from './conntrack.ts'
 import { servicePorts } from './endpoints.ts'
 import { detectBackend, type Exec } from './iptables.ts'
 import { createProxy } from './proxy.ts'
@@ -107,6 +107,19 @@ describe('conntrack', () => {
     expect(staleFlows(ports([], 'UDP'), ports(['10.42.0.2'], 'UDP'))).toEqual([['--orig-dst', '10.43.0.10', '--orig-port-dst', '80'], ['--orig-port-dst', '30080']])
     expect(staleFlows(ports(['10.42.0.1'], 'UDP'), [])).toHaveLength(2)
     expect(staleFlows(ports(['10.42.0.1'], 'TCP'), ports([], 'TCP'))).toEqual([])
+  })
+})
+
+describe('conntrack at start', () => {
+  it('forgets flows that no endpoint answers, and nothing that is not the service\'s', () => {
+    const ports = servicePorts([{ ...web, spec: { ...web.spec, type: 'NodePort', ports: [{ port: 80, protocol: 'UDP', nodePort: 30080 }] } }], [slice(['10.42.0.1'], 'UDP')], { name: 'n' }).ports
+    const flow = (client: number, dest: string, port: number, answers: string): string =>
+      `udp      17 29 src=10.42.0.9 dst=${dest} sport=${client} dport=${port} [UNREPLIED] src=${answers} dst=10.42.0.9 sport=8080 dport=${client} mark=0 use=1`
+    const listing = [
+      flow(1001, '10.43.0.10', 80, '10.42.0.1'), flow(1002, '10.43.0.10', 80, '10.42.0.2'), flow(1003, '10.43.0.10', 80, '10.43.0.10'), flow(1004, '10.43.0.10', 81, '10.42.0.2'),
+      flow(1005, '192.168.1.1', 30080, '10.42.0.2'), flow(1006, '8.8.8.8', 30080, '8.8.8.8'), flow(1007, '192.168.1.1', 30080, '10.42.0.1'), '',
+    ].join('\n')
+    expect(staleListed(listing, ports).map((filter) => filter[5])).toEqual(['1002', '1003', '1005'])
   })
 })
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Clock, Log } from '../../shared/base/host.ts'
 import { RuleApplier, type Applied } from './apply.ts'
 import { chainDigest } from './chain-digest.ts'
-import { deleteFlows, staleFlows } from './conntrack.ts'
+import { deleteFlows, listFlows, staleFlows, staleListed } from './conntrack.ts'
 import { servicePorts, type NodeIdentity, type PortInfo } from './endpoints.ts'
 import type { Exec, Iptables } from './iptables.ts'
 import { rulesFor, type RuleConfig } from './rules.ts'
@@ -41,7 +41,7 @@ export interface ProxyOptions {
  * states between are skipped. A failed write is retried (0.1 s doubling to 30 s) with everything written anew.
  */
 export interface Proxy {
-  /** Takes the whole state; arguments are not changed and not copied: pass frozen or fresh ones. */
+  /** Takes the whole state (what is not in it is removed: call it first once the cached state is complete); arguments are not changed and not copied: pass frozen or fresh ones. */
   update(services: readonly Service[], slices: readonly EndpointSlice[]): void
   /** Read and write everything anew, as after another program flushed the tables. */
   resync(): void
@@ -69,7 +69,8 @@ class RuleLoop implements Proxy {
   readonly #config: RuleConfig
   readonly #applier: RuleApplier
   #state: { services: readonly Service[]; slices: readonly EndpointSlice[] } | undefined
-  #ports: readonly PortInfo[] = []
+  /** What was routed last; undefined until this process wrote once. */
+  #ports: readonly PortInfo[] | undefined
   #dirty = false
   #stopped = false
   #running: Promise<void> | undefined
@@ -173,7 +174,7 @@ class RuleLoop implements Proxy {
       const { ports, refused } = servicePorts(state.services, state.slices, this.#options.node)
       this.#applied = await this.#applier.apply(rulesFor(ports, this.#config))
       this.#tellRefused(refused)
-      await deleteFlows(this.#options.exec, staleFlows(this.#ports, ports))
+      await deleteFlows(this.#options.exec, await this.#staleFlows(ports))
       this.#ports = ports
       this.#error = undefined
       this.#failures = 0
@@ -186,6 +187,11 @@ class RuleLoop implements Proxy {
     }
     this.#lastWrite = this.#options.clock.monotonic()
     this.#planResync()
+  }
+
+  async #staleFlows(ports: readonly PortInfo[]): Promise<string[][]> {
+    if (this.#ports) return staleFlows(this.#ports, ports)
+    return ports.some((port) => port.protocol === 'udp') ? staleListed(await listFlows(this.#options.exec), ports) : []
   }
 
   async #writeSysctls(): Promise<void> {
