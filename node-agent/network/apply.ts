@@ -1,7 +1,7 @@
 /** Performs the plans of the pod network with `ip`. Nothing here decides. */
 import { createHash } from 'node:crypto'
 import { ExecError } from '../../shared/host/exec.ts'
-import { runOkWith, type Exec } from '../proxy/iptables.ts'
+import { runOkWith, type Exec } from '../../shared/host/iptables.ts'
 import type { BridgeFacts, RouteFacts } from './plan.ts'
 
 /** Host side of a pod's interface: 13 characters (the kernel allows 15), stable, distinct for each bridge. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { silentLog } from '../../shared/host/log.ts'
-import { iptablesOf, type Backend } from '../proxy/iptables.ts'
+import { iptablesOf, type Backend } from '../../shared/host/iptables.ts'
 import { createBridgeNetwork } from './bridge-network.ts'
 import { memoryAllocations, NamespaceHarness, type Namespace } from './namespace-harness.ts'
 import type { PodNetwork } from './network.ts'

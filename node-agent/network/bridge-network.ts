@@ -1,7 +1,7 @@
 import type { Log } from '../../shared/base/host.ts'
 import { messageOf } from '../../shared/base/errors.ts'
 import { formatIPv4 } from '../../shared/values/cidr.ts'
-import type { Exec, Iptables } from '../proxy/iptables.ts'
+import type { Exec, Iptables } from '../../shared/host/iptables.ts'
 import { bridgeFacts, ipBatch, ipBatchAll, isExisting, isNoDevice, podAddresses, portsOf, routesOf, uplinkMtu, vethOf } from './apply.ts'
 import { Ipam } from './ipam.ts'
 import { NetworkError, type AllocationStore, type CheckedConfig, type NodeRoute, type PodAddress, type PodNetwork, type PodNetworkConfig } from './network.ts'

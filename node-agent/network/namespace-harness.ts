@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { run, runOk, start } from '../../shared/host/exec.ts'
-import type { Exec } from '../proxy/iptables.ts'
+import type { Exec } from '../../shared/host/iptables.ts'
 import type { AllocationStore } from './network.ts'
 
 const server = `

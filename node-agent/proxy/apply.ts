@@ -1,6 +1,6 @@
 /** Brings the kernel's rules to a ruleset. */
 import { changedText, fullText, removalText } from './diff.ts'
-import type { Iptables } from './iptables.ts'
+import type { Iptables } from '../../shared/host/iptables.ts'
 import type { Ruleset } from './rules.ts'
 
 export interface Applied { readonly kind: 'full' | 'partial' | 'nothing'; readonly bytes: number }

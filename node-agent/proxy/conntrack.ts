@@ -1,5 +1,5 @@
 /** UDP flows that conntrack would go on sending to where they no longer belong. TCP needs none of this: its connections end by themselves. */
-import { runOkWith, type Exec } from './iptables.ts'
+import { runOkWith, type Exec } from '../../shared/host/iptables.ts'
 import type { PortInfo } from './endpoints.ts'
 import { ExecError } from '../../shared/host/exec.ts'
 

@@ -6,7 +6,7 @@ import { silentLog } from '../../shared/host/log.ts'
 import { createBridgeNetwork } from '../network/bridge-network.ts'
 import { memoryAllocations, NamespaceHarness, type Namespace } from '../network/namespace-harness.ts'
 import type { PodNetwork } from '../network/network.ts'
-import { iptablesOf, type Backend, type Exec } from './iptables.ts'
+import { iptablesOf, type Backend, type Exec } from '../../shared/host/iptables.ts'
 import { createProxy, type Proxy } from './proxy.ts'
 
 const never = new AbortController().signal

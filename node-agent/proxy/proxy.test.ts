@@ -6,7 +6,7 @@ import { FakeClock } from '../../shared/host/fake-clock.ts'
 import { silentLog } from '../../shared/host/log.ts'
 import { staleFlows, staleListed } from './conntrack.ts'
 import { servicePorts } from './endpoints.ts'
-import { detectBackend, type Exec } from './iptables.ts'
+import { detectBackend, type Exec } from '../../shared/host/iptables.ts'
 import { createProxy } from './proxy.ts'
 import { Tracer } from './tracer.ts'
 

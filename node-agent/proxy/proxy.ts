@@ -7,7 +7,7 @@ import { RuleApplier, type Applied } from './apply.ts'
 import { chainDigest } from './chain-digest.ts'
 import { deleteFlows, listFlows, staleFlows, staleListed } from './conntrack.ts'
 import { servicePorts, type NodeIdentity, type PortInfo } from './endpoints.ts'
-import type { Exec, Iptables } from './iptables.ts'
+import type { Exec, Iptables } from '../../shared/host/iptables.ts'
 import { rulesFor, type RuleConfig } from './rules.ts'
 import { proxySysctls } from './sysctls.ts'
 

@@ -1,7 +1,7 @@
 /**
  * The edge to the kernel's packet filter: `iptables-save` and `iptables-restore` of the backend this machine uses. Shared by the proxy and the pod network.
  */
-import { ExecError, type ExecOptions, type ExecResult } from '../../shared/host/exec.ts'
+import { ExecError, type ExecOptions, type ExecResult } from './exec.ts'
 
 /** `run` of shared/host/exec.ts, or one that runs elsewhere (another network namespace). */
 export type Exec = (argv: readonly string[], options?: ExecOptions) => Promise<ExecResult>
