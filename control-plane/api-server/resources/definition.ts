@@ -24,6 +24,9 @@ export interface StrategyContext {
   /** Wall clock, milliseconds. */
   readonly now: number
   readonly user: string
+  /** Groups and uid of the user, for kinds that record who asked (certificate signing requests). */
+  readonly groups?: readonly string[]
+  readonly uid?: string
   readonly dryRun: boolean
   /** The subresource written through, `''` for the object itself. */
   readonly subresource: string

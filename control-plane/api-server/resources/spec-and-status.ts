@@ -12,7 +12,16 @@ export function startGeneration(object: KubeObject, status: unknown = {}): void 
 }
 
 /** On a spec write the status stays, and a change of the spec bumps the generation; on a status write all but the status stays. */
-export function carryOver(object: KubeObject, old: KubeObject, { subresource }: StrategyContext): void {
+export function carryOver(object: KubeObject, old: KubeObject, context: StrategyContext): void {
+  carryOverParts(object, old, context)
+  if (context.subresource === 'status' || !object.metadata) return
+  const generation = old.metadata?.generation ?? 0
+  const deleting = !old.metadata?.deletionTimestamp && object.metadata.deletionTimestamp
+  object.metadata.generation = deleting || !equalJson((object as Split).spec, (old as Split).spec) ? generation + 1 : generation
+}
+
+/** The same for kinds without generations. */
+export function carryOverParts(object: KubeObject, old: KubeObject, { subresource }: StrategyContext): void {
   const [next, last] = [object as Split, old as Split]
   if (subresource === 'status') {
     next.spec = last.spec
@@ -27,12 +36,6 @@ export function carryOver(object: KubeObject, old: KubeObject, { subresource }: 
   }
   if (last.status === undefined) delete next.status
   else next.status = last.status
-  if (next.metadata) {
-    const generation = last.metadata?.generation ?? 0
-    const deleting = !last.metadata?.deletionTimestamp && next.metadata.deletionTimestamp
-    const bumped = !equalJson(next.spec, last.spec) || deleting ? generation + 1 : generation
-    if (bumped > 0) next.metadata.generation = bumped
-  }
 }
 
 function setOrDelete<T extends object, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
