@@ -1,0 +1,65 @@
+/** Service-account tokens of pods: from the API server's TokenRequest, kept on disk so that a pod starts without it. */
+import type { TokenRequest } from '../../shared/api/authentication-v1.ts'
+import type { Millis } from '../../shared/base/brands.ts'
+import { messageOf } from '../../shared/base/errors.ts'
+import type { Clock, Log } from '../../shared/base/host.ts'
+import type { Database } from '../../shared/host/sqlite.ts'
+import { callApi, type ApiAccess } from './api-connection.ts'
+import type { TokenSource } from './link.ts'
+
+type Request = Parameters<TokenSource['token']>[0]
+interface Held { readonly token: string; readonly issued: Millis; readonly expires: Millis }
+
+export class Tokens implements TokenSource {
+  readonly #database: Database
+  readonly #access: () => ApiAccess
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #asking = new Map<string, Promise<{ token: string; expires: Millis }>>()
+
+  constructor(options: { database: Database; access: () => ApiAccess; clock: Clock; log: Log }) {
+    this.#database = options.database
+    this.#access = options.access
+    this.#clock = options.clock
+    this.#log = options.log.child('tokens')
+  }
+
+  token(request: Request): Promise<{ token: string; expires: Millis }> {
+    const key = JSON.stringify([request.pod.uid, request.serviceAccount, request.audience ?? '', request.expirationSeconds])
+    let asking = this.#asking.get(key)
+    if (!asking) this.#asking.set(key, asking = this.#find(key, request).finally(() => this.#asking.delete(key)))
+    return asking
+  }
+
+  /** Tokens of pods that are gone and tokens that have expired are dropped. */
+  async forget(podUid: string): Promise<void> {
+    await this.#database.run('DELETE FROM tokens WHERE key LIKE ? OR expires < ?', [`["${podUid}",%`, this.#clock.now()])
+  }
+
+  async #find(key: string, request: Request): Promise<{ token: string; expires: Millis }> {
+    const now = this.#clock.now()
+    const held = await this.#database.get('SELECT token, issued, expires FROM tokens WHERE key = ?', [key], (row): Held => ({ token: String(row['token']), issued: Number(row['issued']), expires: Number(row['expires']) }))
+    // Upstream's kubelet renews after 80 % of the life (`pkg/kubelet/token/token_manager.go`). A clock behind the issue is a clock that is wrong.
+    if (held && held.expires - now >= 0.2 * (held.expires - held.issued)) return held
+    try {
+      return await this.#ask(key, request)
+    } catch (error) {
+      if (!held || held.expires <= now) throw error
+      this.#log.warn('token not renewed, the old one is still good', { pod: `${request.pod.namespace}/${request.pod.name}`, error: messageOf(error) })
+      return held
+    }
+  }
+
+  async #ask(key: string, { pod, serviceAccount, audience, expirationSeconds }: Request): Promise<{ token: string; expires: Millis }> {
+    const path = `/api/v1/namespaces/${encodeURIComponent(pod.namespace)}/serviceaccounts/${encodeURIComponent(serviceAccount)}/token`
+    const answer = JSON.parse(await callApi(this.#access(), 'POST', path, {
+      apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest',
+      spec: { audiences: audience === undefined ? [] : [audience], expirationSeconds, boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: pod.name, uid: pod.uid } },
+    })) as TokenRequest
+    const token = answer.status?.token
+    const expires = Date.parse(answer.status?.expirationTimestamp ?? '')
+    if (!token || !Number.isFinite(expires)) throw new Error('the API server answered a TokenRequest without a token')
+    await this.#database.run('INSERT OR REPLACE INTO tokens (key, token, issued, expires) VALUES (?, ?, ?, ?)', [key, token, this.#clock.now(), expires])
+    return { token, expires }
+  }
+}
