@@ -1,6 +1,6 @@
 /** The map behind an informer: objects by namespace and name, and by computed values. Objects are frozen as they enter. */
 import type { KubeObject, Stored } from '../api/object.ts'
-import { deepFreeze } from './deep-freeze.ts'
+import { freezeJson } from '../values/json-value.ts'
 
 /** The values under which an object is found; no side effects, and the same answer for the same object each time. */
 export type Indexer<T extends KubeObject> = (object: Stored<T>) => readonly string[]
@@ -66,7 +66,7 @@ export function createObjectIndex<T extends KubeObject>(indexers: Readonly<Recor
       indexes.set(name, index)
     },
     put(object) {
-      deepFreeze(object)
+      freezeJson(object)
       const namespace = object.metadata.namespace ?? ''
       let objects = byNamespace.get(namespace)
       if (!objects) byNamespace.set(namespace, objects = new Map())
