@@ -1,4 +1,5 @@
 /** What a controller is given and what it gives: the same shape for all of them. */
+import type { Pod } from '../../shared/api/core-v1.ts'
 import type { KubeObject, ResourceRef, Stored } from '../../shared/api/object.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
@@ -36,6 +37,9 @@ export const controllerOf = (object: KubeObject) => object.metadata?.ownerRefere
 /** Index name and function: objects by the uid of their controller; those without one under `orphan:<namespace>`. */
 export const controllerIndex = 'controller'
 export const byController = (object: Stored<KubeObject>): readonly string[] => [controllerOf(object)?.uid ?? `orphan:${object.metadata.namespace ?? ''}`]
+
+/** Index `node`: pods by the node they are bound to. */
+export const podNode = (pod: Stored<Pod>): readonly string[] => (pod.spec?.nodeName ? [pod.spec.nodeName] : [])
 
 export interface ControllerOptions {
   readonly name: string

@@ -6,7 +6,7 @@ import { isNotFound } from '../../../shared/base/errors.ts'
 import type { HandlerResult } from '../../../shared/reconcile/work-queue.ts'
 import { equalJson } from '../../../shared/values/json-value.ts'
 import { timestamp } from '../../../shared/values/timestamp.ts'
-import { createController, type Controller, type ControllerDeps } from '../controller.ts'
+import { createController, podNode, type Controller, type ControllerDeps } from '../controller.ts'
 import { nextCidr, planTaints, untilEviction } from './plan.ts'
 
 export interface NodeLifecycleConfig { readonly clusterCidr: string; /** Default 24. */ readonly nodeCidrMaskSize?: number }
@@ -75,5 +75,3 @@ export function createNodeLifecycleController(deps: ControllerDeps, config: Node
 }
 
 const facts = (n: Node): unknown => [n.spec, n.metadata?.labels, n.metadata?.annotations, n.status?.conditions?.map((c) => [c.type, c.status])]
-/** Index of pods by the node they are bound to. */
-export function podNode(pod: Stored<Pod>): readonly string[] { return pod.spec?.nodeName ? [pod.spec.nodeName] : [] }

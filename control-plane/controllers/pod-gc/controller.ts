@@ -6,8 +6,7 @@ import { refs } from '../../../shared/api/refs.ts'
 import { isNotFound } from '../../../shared/base/errors.ts'
 import type { HandlerResult } from '../../../shared/reconcile/work-queue.ts'
 import { timestamp } from '../../../shared/values/timestamp.ts'
-import { createController, queueFor, type Controller, type ControllerDeps } from '../controller.ts'
-import { podNode } from '../node-lifecycle/controller.ts'
+import { createController, podNode, queueFor, type Controller, type ControllerDeps } from '../controller.ts'
 import { isTerminatingUnbound, quarantine, surplusFinished } from './plan.ts'
 
 export interface PodGcConfig { /** Finished pods kept in the cluster. Default 12,500, upstream's. 0: no limit. */ readonly finishedPods?: number }

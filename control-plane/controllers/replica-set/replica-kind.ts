@@ -13,17 +13,15 @@ export interface ReplicaOwner extends KubeObject {
 export interface ReplicaKind {
   readonly ref: ResourceRef<ReplicaOwner>
   readonly name: string
-  /** `source.component` of its events. */
-  readonly component: string
   selector(owner: ReplicaOwner): LabelSelectorLike
 }
 
 export const replicaSets: ReplicaKind = {
-  ref: refs.ReplicaSet as ResourceRef<ReplicaOwner>, name: 'replica-set', component: 'replicaset-controller',
+  ref: refs.ReplicaSet as ResourceRef<ReplicaOwner>, name: 'replica-set',
   selector: (owner) => (owner as ReplicaSet).spec?.selector ?? { matchExpressions: [{ key: '', operator: 'nothing' }] },
 }
 
 export const replicationControllers: ReplicaKind = {
-  ref: refs.ReplicationController as ResourceRef<ReplicaOwner>, name: 'replication-controller', component: 'replication-controller',
+  ref: refs.ReplicationController as ResourceRef<ReplicaOwner>, name: 'replication-controller',
   selector: (owner) => ({ matchLabels: (owner as ReplicationController).spec?.selector ?? (owner as ReplicationController).spec?.template?.metadata?.labels ?? {} }),
 }
