@@ -156,7 +156,7 @@ class SqliteDatabase implements Database {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#tail.catch(() => {}).then(async () => {
+    this.#closing ??= Promise.allSettled([this.#tail]).then(async () => {
       for (const { sql, raw } of this.#statements) await call<void>(sql, (done) => raw.finalize((error) => done(error)))
       await call<void>('close', (done) => this.#raw.close((error) => done(error)))
     })

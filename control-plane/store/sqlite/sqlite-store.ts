@@ -239,7 +239,7 @@ export class SqliteStore implements Store {
       await backUp(this.#db, path)
     }
     const turn = this.#backups.then(work, work)
-    this.#backups = turn.catch(() => {})
+    this.#backups = Promise.allSettled([turn])
     return turn
   }
 
