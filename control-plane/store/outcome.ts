@@ -15,10 +15,21 @@ export function outcome({ write, current, next }: { write: Write; current: Entry
   const entry: Entry = write.type === 'put'
     ? {
         key: write.key,
-        value: typeof write.value === 'function' ? write.value(next) : write.value,
+        value: owned(typeof write.value === 'function' ? write.value(next) : write.value),
         createRevision: current?.createRevision ?? next,
         modRevision: next,
       }
     : { ...current!, modRevision: next }
   return { result: { ok: true, revision: next, entry }, change: { type: write.type, entry, previous: current } }
+}
+
+/**
+ * The value without what it shares memory with. Small buffers are slices of a common block of Node's, which one kept slice keeps alive whole: the
+ * values a store keeps for months would each hold a block of others long gone.
+ */
+function owned(value: Buffer): Buffer {
+  if (value.buffer.byteLength <= value.length * 2) return value
+  const copy = Buffer.allocUnsafeSlow(value.length)
+  value.copy(copy)
+  return copy
 }

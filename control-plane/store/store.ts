@@ -21,7 +21,7 @@ export type Durability = 'durable' | 'lazy' | 'volatile'
 
 export interface Entry {
   readonly key: string
-  /** Never changed after it was stored; shared by all readers. */
+  /** Never changed after it was stored; shared by all readers. May be a copy of what was written. */
   readonly value: Buffer
   /** Unique among keys: the revision of the write that made this key. */
   readonly createRevision: Revision
