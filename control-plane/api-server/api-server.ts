@@ -112,7 +112,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     log.error('following RBAC objects failed; readiness is off', { error: e as Error })
   })
   const pipeline = new Pipeline({
-    ctx, registry, authorizer, streams: deps.streams, log, stopping: stop.signal,
+    ctx, registry, authorizer, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
     authenticator: new Authenticator({ store, objects, clock: host.clock, ...(deps.tokens ? { tokens: deps.tokens } : {}) }),
     discovery: new Discovery(served, [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])]),
   })

@@ -26,9 +26,9 @@ export interface LogParams extends ContainerTarget {
   readonly since?: number
 }
 
-/** Method -> parameters. Every one is answered by a dial-back to `dial`, a path on the API server, over WebSocket. */
+/** Method -> parameters. Every call names a path on the API server, and is answered by dialling back to it over WebSocket. */
 export interface StreamMethods {
-  exec: ExecParams & { readonly dial: string }
-  attach: AttachParams & { readonly dial: string }
-  logs: LogParams & { readonly dial: string }
+  exec: ExecParams
+  attach: AttachParams
+  logs: LogParams
 }

@@ -13,7 +13,7 @@ import { webSocketEnd } from '../../../shared/streams/websocket-connection.ts'
 
 /** Asks a connected node. Rejects with a `StatusError` where it is not connected, does not answer or refuses. */
 export interface NodeRpc {
-  call(node: string, method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>
+  call(node: string, method: string, params: unknown, options: { readonly dial: string }): Promise<unknown>
 }
 
 const prefix = '/bramble/v1/dial/'
@@ -36,13 +36,13 @@ export class DialBacks {
   }
 
   /** Asks `node` for a stream and waits for it to dial back. The caller owns the end. */
-  async request<M extends keyof StreamMethods>(node: string, method: M, params: Omit<StreamMethods[M], 'dial'>): Promise<ChannelEnd> {
+  async request<M extends keyof StreamMethods>(node: string, method: M, params: StreamMethods[M]): Promise<ChannelEnd> {
     const id = Buffer.from(this.#random.bytes(16)).toString('hex')
     const arrival = Promise.withResolvers<ChannelEnd>()
     using _timer = this.#clock.after(patience, () => arrival.reject(new StatusError('Timeout', `node "${node}" did not open the stream within ${patience / 1000} s`)))
     this.#waiting.set(id, { node, arrived: arrival.resolve })
     try {
-      const [end] = await Promise.all([arrival.promise, this.#rpc.call(node, method, { ...params, dial: prefix + id }).catch((e: unknown) => {
+      const [end] = await Promise.all([arrival.promise, this.#rpc.call(node, method, params, { dial: prefix + id }).catch((e: unknown) => {
         arrival.reject(isStatus(e) ? e : new StatusError('ServiceUnavailable', `node "${node}": ${messageOf(e)}`))
         throw e
       })])

@@ -28,12 +28,12 @@ export interface StreamDeps {
   readonly log: Log
 }
 
-export type StreamServerMethods = { readonly [M in keyof StreamMethods]: (params: StreamMethods[M]) => Promise<Record<string, never>> }
+export type StreamServerMethods = { readonly [M in keyof StreamMethods]: (params: StreamMethods[M], path: string) => Promise<Record<string, never>> }
 
 const asStatus = (e: unknown): StatusError =>
   isStatus(e) ? e : new StatusError(e instanceof RuntimeError && e.code === 'not-found' ? 'NotFound' : 'InternalError', messageOf(e))
 
-/** Each method resolves once the request is accepted; what happens then goes over the stream. */
+/** Each method resolves once the request is accepted; what happens then goes over the stream that is dialled at `path`. */
 export function createStreamServer(deps: StreamDeps): StreamServerMethods {
   const running = (target: ContainerTarget): { container: Container; files: ContainerFiles } => {
     const files = deps.find(target)
@@ -56,21 +56,21 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
     detach(path, async (end) => await serveSession(await open(), end, wanted))
 
   return {
-    async exec(p) {
+    async exec(p, path) {
       const { container } = running(p)
-      return session(p.dial, p, () => deps.runtime.exec(container.id, { argv: p.argv, stdin: p.stdin, tty: p.tty }))
+      return session(path, p, () => deps.runtime.exec(container.id, { argv: p.argv, stdin: p.stdin, tty: p.tty }))
     },
-    async attach(p) {
+    async attach(p, path) {
       const { container, files } = running(p)
       if (p.tty && !files.tty) throw badRequest(`container "${p.container}" has no TTY`)
-      return session(p.dial, p, () => deps.runtime.attach(container.id, { stdin: p.stdin && files.stdin, tty: files.tty }))
+      return session(path, p, () => deps.runtime.attach(container.id, { stdin: p.stdin && files.stdin, tty: files.tty }))
     },
-    async logs(p) {
+    async logs(p, path) {
       const files = deps.find(p)
       const container = p.previous ? files.previous : files.current
       if (!container && p.previous) throw badRequest(`previous terminated container "${p.container}" in pod "${p.pod}" not found`)
       if (!container) throw badRequest(`container "${p.container}" in pod "${p.pod}" is waiting to start: ${files.waiting}`)
-      return detach(p.dial, async (end) => {
+      return detach(path, async (end) => {
         const abort = new AbortController()
         end.onClose(() => abort.abort())
         const lines = deps.runtime.logs(container.id, files.logPath(container.attempt), { follow: p.follow, tailLines: p.tailLines, since: p.since }, abort.signal)
