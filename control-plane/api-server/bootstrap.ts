@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../shared/api/object.ts'
 import type { ResourceRef } from '../../shared/api/object.ts'
 import { refs } from '../../shared/api/refs.ts'
-import { isAlreadyExists } from '../../shared/base/errors.ts'
+import { isNotFound } from '../../shared/base/errors.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
 import { addressAt, parseCidr } from './admission/address-range.ts'
 import { defaultClusterRoleBindings, defaultClusterRoles } from './authz/default-roles.ts'
@@ -10,10 +10,12 @@ import { defaultClusterRoleBindings, defaultClusterRoles } from './authz/default
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 
 async function ensure<T extends KubeObject>(client: ApiClient, ref: ResourceRef<T>, object: KubeObject): Promise<void> {
+  const { name = '', namespace } = object.metadata ?? {}
   try {
-    await client.create(ref, object as T & { metadata: { namespace?: string } })
+    await client.get(ref, { name, namespace })
   } catch (e) {
-    if (!isAlreadyExists(e)) throw e
+    if (!isNotFound(e)) throw e
+    await client.create(ref, object as T & { metadata: { namespace?: string } })
   }
 }
 

@@ -9,6 +9,7 @@ import type { ResourceDefinition } from './resources/definition.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
 import { decodeObject } from './schema/decode.ts'
+import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
 import { includeObject, sendJson, sendList, sendObject, success } from './server-response.ts'
 import { postSubresources } from './subresources/post.ts'
@@ -72,21 +73,30 @@ async function getObject(ctx: ApiContext, exchange: Exchange, target: Target): P
 const answer = (ctx: ApiContext, exchange: Exchange, definition: ResourceDefinition, written: Written): Promise<void> =>
   sendObject(ctx, exchange, written.created ? 201 : 200, { definition, bytes: written.bytes, object: () => written.object })
 
-/** JSON or YAML, by the Content-Type; upstream takes JSON where none is said. 415 for anything else, protobuf by name. */
-function bodyType(exchange: Exchange): 'json' | 'yaml' {
+/** By the Content-Type; upstream takes JSON where none is said. 415 for anything else. */
+function bodyType(exchange: Exchange): 'json' | 'yaml' | 'protobuf' {
   const type = (exchange.req.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
   if (type === 'application/json' || type === '' || type === '*/*') return 'json'
   if (type === 'application/yaml') return 'yaml'
-  const why = type === 'application/vnd.kubernetes.protobuf' ? 'protobuf bodies are not supported by this server' : 'the body of the request was in an unknown format'
-  throw new StatusError('UnsupportedMediaType', `${why} - accepted media types include: application/json, application/yaml`)
+  if (type === 'application/vnd.kubernetes.protobuf') return 'protobuf'
+  throw new StatusError('UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf')
 }
 
 async function decodeBody(exchange: Exchange, definition: Decodable, fieldValidation: FieldValidation): Promise<KubeObject> {
   const type = bodyType(exchange)
-  const body = await exchange.body()
-  const { object, warnings } = decodeObject(definition, body, type, fieldValidation)
+  const bytes = await exchange.body()
+  const body = type === 'protobuf' ? (await loadProtobuf()).decode(definition.schema, bytes) : bytes
+  const { object, warnings } = decodeObject(definition, body, type === 'yaml' ? 'yaml' : 'json', fieldValidation)
   exchange.warnings.push(...warnings)
   return object
+}
+
+/** A DeleteOptions body as JSON, whatever it came as. */
+async function deleteBody(exchange: Exchange): Promise<Buffer> {
+  const bytes = await exchange.body()
+  if (!bytes.length || bodyType(exchange) !== 'protobuf') return bytes
+  return Buffer.from(JSON.stringify((await loadProtobuf()).decode('meta-v1.DeleteOptions', bytes)))
 }
 
 function warn(exchange: Exchange, definition: ResourceDefinition, object: KubeObject): void {
@@ -118,7 +128,7 @@ async function patchObject(ctx: ApiContext, exchange: Exchange, target: Target):
 }
 
 async function deleteObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
-  const { dryRun, ...request } = deleteRequest(exchange.info.query, await exchange.body())
+  const { dryRun, ...request } = deleteRequest(exchange.info.query, await deleteBody(exchange))
   const { gone, object } = await remove(ctx, { ...target, dryRun }, request)
   const { definition } = target
   if (!gone || (definition.group === '' && returnsDeleted.has(definition.resource))) return sendObject(ctx, exchange, 200, { definition, bytes: undefined, object: () => object })
@@ -127,7 +137,7 @@ async function deleteObject(ctx: ApiContext, exchange: Exchange, target: Target)
 }
 
 async function deleteCollection(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
-  const { dryRun, ...request } = deleteRequest(exchange.info.query, await exchange.body())
+  const { dryRun, ...request } = deleteRequest(exchange.info.query, await deleteBody(exchange))
   const { listed } = await removeCollection(ctx, { ...target, dryRun }, request, listRequest(exchange.info.query))
   return sendList(ctx, exchange, target.definition, listed)
 }

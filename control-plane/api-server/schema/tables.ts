@@ -3,6 +3,8 @@
  * `scripts/generate-api.ts`, with the corrections of `overlay.ts` laid over them. Pure.
  */
 import appsV1 from './generated/apps-v1.json' with { type: 'json' }
+import authenticationV1 from './generated/authentication-v1.json' with { type: 'json' }
+import authorizationV1 from './generated/authorization-v1.json' with { type: 'json' }
 import autoscalingV1 from './generated/autoscaling-v1.json' with { type: 'json' }
 import certificatesV1 from './generated/certificates-v1.json' with { type: 'json' }
 import coordinationV1 from './generated/coordination-v1.json' with { type: 'json' }
@@ -17,7 +19,8 @@ import { fieldTypes } from './overlay.ts'
 export type FieldTable = Readonly<Record<string, string>>
 
 const modules = {
-  'apps-v1': appsV1, 'autoscaling-v1': autoscalingV1, 'certificates-v1': certificatesV1, 'coordination-v1': coordinationV1, 'core-v1': coreV1,
+  'apps-v1': appsV1, 'authentication-v1': authenticationV1, 'authorization-v1': authorizationV1,
+  'autoscaling-v1': autoscalingV1, 'certificates-v1': certificatesV1, 'coordination-v1': coordinationV1, 'core-v1': coreV1,
   'discovery-v1': discoveryV1, 'meta-v1': metaV1, 'policy-v1': policyV1, 'rbac-v1': rbacV1,
 } as unknown as Readonly<Record<string, Readonly<Record<string, FieldTable>>>>
 
