@@ -3,6 +3,7 @@
  * (`docker save`'s layout). The same input gives the same bytes and so the same image id.
  */
 import { createHash } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 
 export type ArchiveEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode?: number }
@@ -105,4 +106,14 @@ export function busyboxEntries(busybox: Buffer, more: readonly ArchiveEntry[] = 
     { kind: 'file', path: 'etc/group', data: Buffer.from('root:x:0:\nnogroup:x:65534:\napp:x:1001:\nextra:x:2000:app\n') },
     ...more,
   ]
+}
+
+/** Writes an image of this machine's static busybox (`/bin/busybox` of Debian's busybox-static) as a tar; returns its id. */
+export async function writeBusyboxImage(tarPath: string, reference: string, options: { config?: ImageRunConfig; entries?: readonly ArchiveEntry[] } = {}): Promise<string> {
+  const busybox = await readFile('/bin/busybox')
+  const image = buildImage({
+    reference, architecture: goArchitecture(process.arch), entries: busyboxEntries(busybox, options.entries), config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'], ...options.config },
+  })
+  await writeFile(tarPath, image.tar)
+  return image.id
 }

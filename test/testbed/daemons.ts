@@ -1,12 +1,11 @@
 /**
  * Container engines of a test's own: on private sockets and directories, ended by their process id, leaving no mount or shim behind.
  */
-import { mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { watch } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { run, start } from '../../shared/host/exec.ts'
-import { writeFile, readdir } from 'node:fs/promises'
 
 export interface Daemon {
   /** Its folder: sockets, state, data, log. */
@@ -110,9 +109,9 @@ export async function testFolder(name: string): Promise<string> {
   return mkdtemp(`/var/tmp/bramble-test/${name}-`)
 }
 
-/** A containerd without CRI. */
-export async function startContainerd(): Promise<Daemon> {
-  const dir = await testFolder('containerd')
+/** A containerd without CRI, in `at` or a folder of its own. */
+export async function startContainerd(at?: string): Promise<Daemon> {
+  const dir = await folderFor('containerd', at)
   const socket = join(dir, 'c.sock')
   await writeFile(join(dir, 'config.toml'), `version = 2
 root = "${dir}/root"
@@ -126,11 +125,16 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   return daemon({ name: 'containerd', dir, argv: ['containerd', '-c', join(dir, 'config.toml')], socket, address: socket })
 }
 
-/** A dockerd without bridge or iptables, with its own containerd. */
-export async function startDockerd(): Promise<Daemon> {
-  const dir = await testFolder('dockerd')
+async function folderFor(name: string, at: string | undefined): Promise<string> {
+  if (at === undefined) return testFolder(name)
+  await mkdir(at, { recursive: true })
+  return at
+}
+
+/** A dockerd without bridge or iptables, with its own containerd, in `at` or a folder of its own. */
+export async function startDockerd(at?: string): Promise<Daemon> {
+  const dir = await folderFor('dockerd', at)
   const socket = join(dir, 'd.sock')
-  await stat('/usr/sbin/dockerd')
   const argv = [
     'dockerd', '-H', `unix://${socket}`, '--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'd.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false',
     '--ip-forward=false', '--ip-masq=false', '--live-restore', '--exec-opt', 'native.cgroupdriver=cgroupfs', '--log-level', 'warn', '--config-file', join(dir, 'none.json'),

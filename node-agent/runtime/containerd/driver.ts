@@ -1,0 +1,282 @@
+/**
+ * {@link Runtime} on containerd's `ctr`. Pods have no pause process: their namespaces are bind mounts, their containers share a shim. State is in
+ * memory, fed by `ctr events`, backed by small records in the data folder; the engine is asked only where it must act.
+ * The agent and containerd must see the same mounts (the same mount namespace).
+ */
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
+import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
+import { runOk } from '../../../shared/host/exec.ts'
+import { makeFolder } from '../../../shared/host/tree.ts'
+import { EventQueue } from '../event-queue.ts'
+import {
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
+  type SandboxSpec, type Session,
+} from '../runtime.ts'
+import * as argv from './argv.ts'
+import { cgroupStats } from './cgroup.ts'
+import { ContainerTable, type Entry } from './container-table.ts'
+import { EventStream } from './events.ts'
+import { execInContainer, sessionInContainer } from './exec.ts'
+import { ImageStore } from './images.ts'
+import { readIndex, readLog } from './logs.ts'
+import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
+import { containerId, Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
+import { launch } from './launch.ts'
+
+export interface ContainerdOptions {
+  /** Socket of containerd. */
+  readonly address: string
+  /** containerd namespace; one agent each. */
+  readonly namespace: string
+  /** Records and writable layers, on a real file system that survives a reboot. */
+  readonly dataDir: string
+  /** Namespaces and runc's state, on a tmpfs: a reboot empties it. */
+  readonly stateDir: string
+  /** containerd's `hosts.toml` folders for registries; undefined for its defaults. */
+  readonly hostsDir?: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface Pod { readonly record: SandboxRecord; readonly folder: string; readonly namespaces: PodNamespaces; ready: boolean }
+
+export class ContainerdRuntime implements Runtime {
+  readonly name = 'containerd'
+  readonly #o: ContainerdOptions
+  readonly #engine: argv.Engine
+  readonly #records: Records
+  readonly #images: ImageStore
+  readonly #stream: EventStream
+  readonly #table: ContainerTable
+  readonly #pods = new Map<string, Pod>()
+  readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
+  /** One change at a time in a pod: a shim that ends with its last container must be gone before the next starts. */
+  readonly #locks = new KeyedLock()
+  #prepared: Promise<void> | undefined
+
+  constructor(options: ContainerdOptions) {
+    this.#o = options
+    this.#engine = { address: options.address, namespace: options.namespace, runcRoot: `${options.stateDir}/runc` }
+    this.#records = new Records(options.dataDir)
+    this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
+    this.#table = new ContainerTable({ engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#emit(event) })
+    this.#stream = new EventStream({
+      engine: this.#engine, clock: options.clock, log: options.log,
+      onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },
+      onConnected: async () => {
+        this.#images.invalidate()
+        await this.#table.reconcile()
+        this.#emit({ type: 'resync' })
+      },
+    })
+  }
+
+  async #ready(): Promise<void> {
+    this.#prepared ??= this.#prepare().catch((e: unknown) => { this.#prepared = undefined; throw e })
+    await this.#prepared
+    await this.#stream.ready()
+  }
+
+  async #prepare(): Promise<void> {
+    const { stateDir } = this.#o
+    await Promise.all([this.#records.prepare(), makeFolder(`${stateDir}/pods`, 0o711), makeFolder(`${stateDir}/exec`), prepareNetnsFolder()])
+    for (const record of await this.#records.sandboxes()) {
+      const pod = this.#pod(record)
+      pod.ready = record.stopped !== true && await namespacesAlive(pod.namespaces)
+      this.#pods.set(record.id, pod)
+    }
+    await this.#table.load()
+  }
+
+  #pod(record: SandboxRecord): Pod {
+    const folder = `${this.#o.stateDir}/pods/${record.id.slice(0, 16)}`
+    return { record, folder, namespaces: podNamespaces(folder, record.id, record.spec), ready: false }
+  }
+
+  async version(): Promise<string> {
+    const text = (await runOk(argv.version(this.#engine))).toString()
+    return /Server:\s*\n\s*Version:\s*(\S+)/.exec(text)?.[1] ?? 'unknown'
+  }
+
+  async runSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    signal.throwIfAborted()
+    if (spec.shareProcessNamespace) throw new RuntimeError('unsupported', 'shareProcessNamespace is not supported with containerd here: a pod has no pause process to hold the namespace; use the docker runtime')
+    await this.#ready()
+    const id = sandboxId(this.#o.namespace, spec.podUid, spec.attempt)
+    return this.#locks.run(id, async () => {
+      const present = this.#pods.get(id)
+      if (present?.ready) return toSandbox(present)
+      if (present) throw new RuntimeError('create-failed', `sandbox ${id} was stopped: a new attempt needs a new number`)
+      const pod = this.#pod({ id, spec, createdAt: this.#o.clock.now() })
+      try {
+        await Promise.all([this.#records.saveSandbox(pod.record), makeNamespaces(pod.folder, pod.namespaces, spec.hostname)])
+      } catch (e) {
+        await removeNamespaces(pod.folder, pod.namespaces)
+        await this.#records.forgetSandbox(id)
+        throw new RuntimeError('create-failed', `namespaces of pod ${spec.podNamespace}/${spec.podName}: ${(e as Error).message}`)
+      }
+      pod.ready = true
+      this.#pods.set(id, pod)
+      return toSandbox(pod)
+    })
+  }
+
+  async stopSandbox(id: string): Promise<void> {
+    await this.#ready()
+    const pod = this.#pods.get(id)
+    if (!pod) return
+    pod.ready = false
+    await Promise.all(this.#table.of(id).map((entry) => this.#table.kill(entry)))
+    await this.#locks.run(id, async () => {
+      await removeNamespaces(pod.folder, pod.namespaces)
+      if (pod.record.stopped !== true) {
+        const stopped: Pod = { ...pod, record: { ...pod.record, stopped: true } }
+        await this.#records.saveSandbox(stopped.record)
+        if (this.#pods.has(id)) this.#pods.set(id, stopped)
+      }
+    })
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    await this.#ready()
+    if (!this.#pods.has(id)) return
+    await this.stopSandbox(id)
+    const entries = this.#table.of(id)
+    await Promise.all(entries.map((entry) => this.#table.remove(entry)))
+    await this.#records.forgetSandbox(id)
+    this.#pods.delete(id)
+  }
+
+  async startContainer(sandbox: string, spec: ContainerSpec, signal: AbortSignal): Promise<Container> {
+    signal.throwIfAborted()
+    await this.#ready()
+    const pod = this.#pods.get(sandbox)
+    if (!pod) throw new RuntimeError('not-found', `sandbox ${sandbox} does not exist`)
+    const id = containerId(sandbox, spec.name, spec.attempt)
+    return this.#locks.run(sandbox, async () => {
+      const present = this.#table.get(id)
+      if (present) return shown(present)
+      if (!pod.ready) throw new RuntimeError('create-failed', `sandbox ${sandbox} is not ready`)
+      const image = await this.#images.find(spec.image)
+      if (!image) throw new RuntimeError('create-failed', `image ${spec.image} is not present`)
+      return launch({ id, pod: { sandboxId: sandbox, spec: pod.record.spec, namespaces: pod.namespaces }, spec, image, engine: this.#engine, records: this.#records, table: this.#table, clock: this.#o.clock, signal })
+    })
+  }
+
+  async stopContainer(id: string, grace: Millis): Promise<void> {
+    await this.#ready()
+    const entry = this.#table.get(id)
+    if (entry) await this.#table.stop(entry, grace)
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#ready()
+    const entry = this.#table.get(id)
+    if (entry) await this.#table.remove(entry)
+  }
+
+  async list(): Promise<{ sandboxes: Sandbox[]; containers: Container[] }> {
+    await this.#ready()
+    return { sandboxes: [...this.#pods.values()].map(toSandbox), containers: this.#table.all().map(shown) }
+  }
+
+  async inspect(id: string): Promise<Container | undefined> {
+    await this.#ready()
+    const entry = this.#table.get(id)
+    return entry && shown(entry)
+  }
+
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    const queue = new EventQueue<RuntimeEvent>(signal, { type: 'resync' })
+    this.#listeners.add(queue)
+    signal.addEventListener('abort', () => this.#listeners.delete(queue), { once: true })
+    // An engine that is away is waited for: the stream retries by itself and says resync.
+    this.#ready().catch((e: unknown) => this.#o.log.warn('waiting for containerd', { error: e as Error }))
+    return queue
+  }
+
+  async execSync(id: string, command: readonly string[], timeout: Millis, maxBytes: number): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer; timedOut: boolean }> {
+    return execInContainer({ engine: this.#engine, clock: this.#o.clock, stateDir: this.#o.stateDir, id: (await this.#running(id)).record.id, argv: command, timeout, maxBytes })
+  }
+
+  async exec(id: string, request: ExecRequest): Promise<Session> {
+    return sessionInContainer({ engine: this.#engine, clock: this.#o.clock, stateDir: this.#o.stateDir, id: (await this.#running(id)).record.id, request })
+  }
+
+  async attach(_id: string, _request: { stdin: boolean; tty: boolean }): Promise<Session> {
+    throw new RuntimeError('unsupported', 'attach is not supported with containerd here: a container\'s streams belong to its shim; use exec or logs')
+  }
+
+  async #running(id: string): Promise<Entry> {
+    await this.#ready()
+    const entry = this.#table.get(id)
+    if (!entry) throw new RuntimeError('not-found', `container ${id} does not exist`)
+    if (entry.exit || entry.pid === undefined) throw new RuntimeError('not-found', `container ${id} is not running`)
+    return entry
+  }
+
+  async *logs(id: string, logPath: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+    await this.#ready()
+    const entry = this.#table.get(id)
+    const kept = entry?.watch ? undefined : await readIndex(this.#records.logIndexPath(id))
+    await entry?.watch?.look()
+    const drained = entry?.drained ?? Promise.resolve()
+    let ended = entry === undefined
+    void drained.then(() => { ended = true })
+    await Promise.race([drained, Promise.resolve()])
+    yield* readLog({
+      path: logPath, options, signal, now: () => entry?.exit?.finishedAt ?? this.#o.clock.now(), index: () => entry?.watch?.index ?? kept!, ended: () => ended,
+      onEnd: (fn) => { void drained.then(fn) },
+    })
+  }
+
+  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+    return this.#ready().then(() => this.#images.pull({ reference, auth, plainHttp: options.plainHttp, signal, progress }))
+  }
+
+  async image(reference: string): Promise<Image | undefined> {
+    await this.#ready()
+    return (await this.#images.find(reference))?.image
+  }
+
+  async images(): Promise<readonly Image[]> {
+    await this.#ready()
+    return (await this.#images.all()).map((known) => known.image)
+  }
+
+  async removeImage(id: string): Promise<void> {
+    await this.#ready()
+    const user = this.#table.all().find((e) => e.record.imageId === id)
+    if (user) throw new RuntimeError('unsupported', `image ${id} is used by container ${user.record.name} of pod ${user.record.podUid}`)
+    await this.#images.remove(id)
+  }
+
+  async importImage(tarPath: string): Promise<readonly string[]> {
+    await this.#ready()
+    return this.#images.import(tarPath)
+  }
+
+  async stats(): Promise<readonly ContainerStats[]> {
+    await this.#ready()
+    const running = this.#table.all().filter((e) => e.exit === undefined && e.pid !== undefined)
+    const read = await Promise.all(running.map(async (e) => ({ e, s: await cgroupStats(e.record.cgroupPath) })))
+    return read.flatMap(({ e, s }) => (s ? [{ containerId: e.record.id, podUid: e.record.podUid, ...s }] : []))
+  }
+
+  async close(): Promise<void> {
+    await this.#stream.close()
+    await this.#table.close()
+    for (const queue of this.#listeners) queue.close()
+    this.#listeners.clear()
+  }
+
+  #emit(event: RuntimeEvent): void { for (const queue of this.#listeners) queue.push(event) }
+}
+
+const shown = (e: Entry): Container => toContainer(e.record, e)
+
+function toSandbox({ record, namespaces, ready }: Pod): Sandbox {
+  const { podUid, podName, podNamespace, attempt } = record.spec
+  return { id: record.id, podUid, podName, podNamespace, attempt, state: ready ? 'ready' : 'not-ready', createdAt: record.createdAt, netns: ready ? namespaces.net : undefined }
+}

@@ -1,0 +1,50 @@
+/** Programs run inside a running container by `runc exec`, which takes user, environment and folder from the container. */
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Clock } from '../../../shared/base/host.ts'
+import { run } from '../../../shared/host/exec.ts'
+import { readText, removeTree } from '../../../shared/host/tree.ts'
+import { openSession } from '../session.ts'
+import type { ExecRequest, Session } from '../runtime.ts'
+import * as argv from './argv.ts'
+
+interface Place { readonly engine: argv.Engine; readonly clock: Clock; readonly stateDir: string; readonly id: string }
+let serial = 0
+const nextPidFile = (p: Place): string => `${p.stateDir}/exec/${process.pid}-${p.id.slice(0, 16)}-${serial++}`
+
+/** The program in the container, which outlives a killed `runc exec`. */
+async function killInside(pidFile: string): Promise<void> {
+  const pid = Number(await readText(pidFile))
+  if (!(pid > 1)) return
+  try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+}
+
+/** A second to end by itself once the program inside is killed. */
+const aftermath = 1000
+
+export async function execInContainer(request: Place & { argv: readonly string[]; timeout: Millis; maxBytes: number }): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer; timedOut: boolean }> {
+  const pidFile = nextPidFile(request)
+  let timedOut = false
+  using _timer = request.clock.after(request.timeout, () => { timedOut = true; killInside(pidFile).catch(() => undefined) })
+  try {
+    const result = await run(argv.exec(request.engine, { id: request.id, pidFile, tty: false, argv: request.argv }), { timeout: request.timeout + aftermath, maxBytes: request.maxBytes })
+    if (result.timedOut) await killInside(pidFile)
+    const exitCode = result.exitCode === 255 ? startFailure(result.stderr.toString()) ?? 255 : result.exitCode
+    return { exitCode, stdout: result.stdout, stderr: result.stderr, timedOut: timedOut || result.timedOut }
+  } finally {
+    await removeTree(pidFile)
+  }
+}
+
+/** The shells' codes where runc could not start the program; undefined where 255 was the program's own. */
+function startFailure(stderr: string): number | undefined {
+  if (!/exec failed: unable to start container process/.test(stderr)) return undefined
+  return /not found|no such file or directory/.test(stderr) ? 127 : /permission denied|is a directory|exec format error/.test(stderr) ? 126 : 128
+}
+
+export async function sessionInContainer(request: Place & { request: ExecRequest }): Promise<Session> {
+  const pidFile = nextPidFile(request)
+  const { tty, stdin } = request.request
+  const session = openSession({ command: argv.exec(request.engine, { id: request.id, pidFile, tty, argv: request.request.argv }), tty, stdin, clock: request.clock, killInside: () => killInside(pidFile) })
+  session.exit.then(() => removeTree(pidFile), () => removeTree(pidFile)).catch(() => undefined)
+  return session
+}

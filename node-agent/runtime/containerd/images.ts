@@ -1,0 +1,208 @@
+/** Images of the engine, answered from memory: events say when to look again, and what a digest means never changes. */
+import { createHash } from 'node:crypto'
+import { run, runOk, start, type ExecResult } from '../../../shared/host/exec.ts'
+import { replaceText, readText } from '../../../shared/host/tree.ts'
+import { goArchitecture } from '../../../shared/host/oci-archive.ts'
+import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
+import { RuntimeError, type Image, type RegistryAuth } from '../runtime.ts'
+import { withPty } from '../pty.ts'
+import * as argv from './argv.ts'
+import { classifyPull, lastError, parseImageConfig, parseImages, parseLayers, parseManifest, type ImageConfig } from './parse.ts'
+
+export interface KnownImage { readonly image: Image; readonly config: ImageConfig; /** Folders of the layers, topmost first. */ readonly layers: readonly string[]; readonly viewKey: string }
+
+/** What a manifest digest stands for; immutable, so kept on disk by digest. */
+interface Resolved { readonly id: string; readonly config: ImageConfig }
+
+export class ImageStore {
+  readonly #engine: argv.Engine
+  readonly #folder: string
+  readonly #hostsDir: string | undefined
+  readonly #resolved = new Map<string, Promise<Resolved>>()
+  readonly #layers = new Map<string, readonly string[]>()
+  #byId = new Map<string, KnownImage>()
+  #byName = new Map<string, string>()
+  #loading: Promise<void> | undefined
+  #dirty = true
+
+  /** `folder` keeps what digests mean; it exists. */
+  constructor(options: { engine: argv.Engine; folder: string; hostsDir: string | undefined }) {
+    this.#engine = options.engine
+    this.#folder = options.folder
+    this.#hostsDir = options.hostsDir
+  }
+
+  /** The engine's images may have changed: the next question looks again. */
+  invalidate(): void { this.#dirty = true }
+
+  async find(reference: string): Promise<KnownImage | undefined> {
+    const id = isImageId(reference) ? canonicalId(reference) : undefined
+    const name = id === undefined ? normalizeReference(reference) : ''
+    await this.#fresh()
+    return this.#byId.get(id ?? this.#byName.get(name) ?? '')
+  }
+
+  async all(): Promise<KnownImage[]> {
+    await this.#fresh()
+    return [...this.#byId.values()]
+  }
+
+  async import(tarPath: string): Promise<readonly string[]> {
+    const before = new Map((await this.#list()).map((i) => [i.reference, i.digest]))
+    const result = await run(argv.importImage(this.#engine, tarPath), { timeout: 600_000 })
+    if (result.exitCode !== 0) throw new RuntimeError('create-failed', `import of ${tarPath}: ${lastError(result.stderr.toString())}`)
+    this.#dirty = true
+    const told = [...`${result.stdout}\n${result.stderr}`.matchAll(/unpacking (\S+) \(sha256:/g)].map((m) => m[1]!)
+    if (told.length > 0) return told
+    return (await this.#list()).filter((i) => before.get(i.reference) !== i.digest).map((i) => i.reference)
+  }
+
+  async pull(request: { reference: string; auth: RegistryAuth | undefined; plainHttp: boolean; signal: AbortSignal; progress: (text: string) => void }): Promise<Image> {
+    const name = normalizeReference(request.reference)
+    request.progress(`Pulling ${name}`)
+    const command = argv.pullImage(this.#engine, name, { plainHttp: request.plainHttp, username: request.auth?.username, hostsDir: this.#hostsDir })
+    const { exitCode, output } = request.auth === undefined ? await plain(command, request.signal) : await withPassword(command, request.auth.password, request.signal)
+    if (exitCode !== 0) throw classifyPull(request.reference, output)
+    this.#dirty = true
+    const found = await this.find(name)
+    if (!found) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not whole for ${goArchitecture(process.arch)}`)
+    return found.image
+  }
+
+  async remove(id: string): Promise<void> {
+    const known = await this.find(id)
+    if (!known) return
+    const references = [...this.#byName].filter(([, i]) => i === known.image.id).map(([name]) => name)
+    await run(argv.removeSnapshot(this.#engine, known.viewKey))
+    this.#layers.delete(known.viewKey)
+    this.#dirty = true
+    const listed = (await this.#list()).map((i) => i.reference).filter((r) => references.includes(r))
+    if (listed.length > 0) await runOk(argv.removeImages(this.#engine, listed))
+    this.#dirty = true
+  }
+
+  async #list(): Promise<ReturnType<typeof parseImages>> { return parseImages((await runOk(argv.images(this.#engine))).toString()) }
+
+  async #fresh(): Promise<void> {
+    while (this.#dirty || this.#loading) {
+      this.#loading ??= this.#load().finally(() => { this.#loading = undefined })
+      await this.#loading
+    }
+  }
+
+  async #load(): Promise<void> {
+    this.#dirty = false
+    try {
+      const listed = await this.#list()
+      const known = await Promise.all(listed.map(async (entry) => ({ entry, whole: await this.#whole(entry.digest) })))
+      const byId = new Map<string, KnownImage>()
+      const byName = new Map<string, string>()
+      for (const { entry, whole } of known) {
+        if (!whole) continue
+        const before = byId.get(whole.id)?.image
+        const repository = entry.reference.replace(/[:@][^/]*$/, '')
+        const isTag = !entry.reference.includes('@') && !entry.reference.startsWith('sha256:')
+        const digests = new Set([...(before?.digests ?? []), `${repository}@${entry.digest}`])
+        const tags = new Set([...(before?.tags ?? []), ...(isTag ? [entry.reference] : [])])
+        const image: Image = { id: whole.id, tags: [...tags].sort(), digests: [...digests].sort(), sizeBytes: entry.sizeBytes, user: whole.config.user }
+        byId.set(whole.id, { image, config: whole.config, layers: whole.layers, viewKey: whole.viewKey })
+        byName.set(entry.reference, whole.id)
+        byName.set(`${repository}@${entry.digest}`, whole.id)
+      }
+      this.#byId = byId
+      this.#byName = byName
+    } catch (e) {
+      this.#dirty = true
+      throw new RuntimeError('unavailable', `listing images: ${(e as Error).message}`)
+    }
+  }
+
+  /** Undefined where the image is not for this machine, or its layers are not all unpacked. */
+  async #whole(digest: string): Promise<(Resolved & { layers: readonly string[]; viewKey: string }) | undefined> {
+    let resolving = this.#resolved.get(digest)
+    if (!resolving) {
+      resolving = this.#resolve(digest)
+      this.#resolved.set(digest, resolving)
+      resolving.catch(() => this.#resolved.delete(digest))
+    }
+    const resolved = await resolving.catch((e: unknown) => { if (e instanceof RuntimeError && e.code === 'image-not-found') return undefined; throw e })
+    if (!resolved) return undefined
+    const chain = chainId(resolved.config.diffIds)
+    const viewKey = `bramble-${chain.slice('sha256:'.length)}`
+    const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain)
+    if (!layers) return undefined
+    this.#layers.set(viewKey, layers)
+    return { ...resolved, layers, viewKey }
+  }
+
+  async #resolve(digest: string): Promise<Resolved> {
+    const file = `${this.#folder}/${digest.replace(':', '-')}.json`
+    const kept = await readText(file)
+    if (kept) return JSON.parse(kept) as Resolved
+    const get = async (d: string): Promise<string> => {
+      const result = await run(argv.content(this.#engine, d))
+      if (result.exitCode === 0) return result.stdout.toString()
+      const message = result.stderr.toString()
+      throw new RuntimeError(/not found/.test(message) ? 'image-not-found' : 'unavailable', lastError(message))
+    }
+    let next = digest
+    for (let depth = 0; depth < 4; depth++) {
+      const step = parseManifest(await get(next), { architecture: goArchitecture(process.arch) })
+      if (!step) break
+      if ('manifest' in step) { next = step.manifest; continue }
+      const resolved: Resolved = { id: step.config, config: parseImageConfig(await get(step.config)) }
+      await replaceText(file, JSON.stringify(resolved))
+      return resolved
+    }
+    throw new RuntimeError('image-not-found', `${digest} has no manifest for linux/${goArchitecture(process.arch)}`)
+  }
+
+  async #view(key: string, chain: string): Promise<readonly string[] | undefined> {
+    const made = await run(argv.viewSnapshot(this.#engine, key, chain))
+    if (made.exitCode === 0) return parseLayers(made.stdout.toString())
+    const message = made.stderr.toString()
+    if (!/already exists/.test(message)) {
+      if (/not found|does not exist/.test(message)) return undefined
+      throw new Error(lastError(message))
+    }
+    // A view cannot be asked for its mounts in this form again; it holds nothing of its own, so it is made anew.
+    await runOk(argv.removeSnapshot(this.#engine, key))
+    return parseLayers((await runOk(argv.viewSnapshot(this.#engine, key, chain))).toString())
+  }
+}
+
+/** Identity of a stack of layers (OCI image spec, "Layer ChainID"). */
+export function chainId(diffIds: readonly string[]): string {
+  return diffIds.reduce((chain, diff) => (chain === '' ? diff : `sha256:${createHash('sha256').update(`${chain} ${diff}`).digest('hex')}`), '')
+}
+
+const hour = 3_600_000
+
+async function plain(command: readonly string[], signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
+  const result: ExecResult = await run(command, { timeout: hour, signal, maxBytes: 1 << 20 })
+  return { exitCode: result.exitCode, output: `${result.stdout}\n${result.stderr}` }
+}
+
+/** `ctr` asks on its terminal for a password that the command line does not give: so it never shows in the list of processes. */
+async function withPassword(command: readonly string[], password: string, signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
+  signal.throwIfAborted()
+  if (/[\r\n]/.test(password)) throw new RuntimeError('pull-denied', 'a registry password with a line break cannot be used')
+  const child = start(withPty(command), { stdio: 'pipe' })
+  const abort = (): void => { child.kill('SIGTERM') }
+  signal.addEventListener('abort', abort, { once: true })
+  let output = ''
+  let asked = false
+  child.stdin?.on('error', () => undefined)
+  child.stderr?.on('data', (d: Buffer) => { output = (output + d.toString()).slice(-65536) })
+  child.stdout?.on('data', (d: Buffer) => {
+    output = (output + d.toString()).slice(-65536)
+    if (!asked && output.includes('Password:')) { asked = true; child.stdin?.write(`${password}\n`) }
+  })
+  try {
+    const exitCode = await new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 143)) })
+    signal.throwIfAborted()
+    return { exitCode, output: output.replaceAll(password, '***') }
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

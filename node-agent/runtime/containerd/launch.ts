@@ -1,0 +1,123 @@
+/** From a container's spec to its running process: root, record, runtime spec, one `ctr run`. What fails on the way is undone. */
+import type { Clock } from '../../../shared/base/host.ts'
+import { run } from '../../../shared/host/exec.ts'
+import { deviceNode, fileFacts, readText, removeTree, touch, writeText, type DeviceNode } from '../../../shared/host/tree.ts'
+import { RuntimeError, type Container, type ContainerSpec, type SandboxSpec } from '../runtime.ts'
+import { withPty } from '../pty.ts'
+import { resolveUser } from '../user.ts'
+import * as argv from './argv.ts'
+import type { ContainerTable } from './container-table.ts'
+import { hostDevices } from './devices.ts'
+import { readHostFacts } from './host-facts.ts'
+import type { KnownImage } from './images.ts'
+import type { PodNamespaces } from './netns.ts'
+import { classifyStart } from './parse.ts'
+import { toContainer, type ContainerRecord, type Records } from './records.ts'
+import { mountRoot, readInRoot, removeRoots, rootPaths, unmountAll } from './rootfs.ts'
+import { argvOf, ociSpec, type HostFacts } from './spec.ts'
+
+export interface LaunchRequest {
+  readonly id: string
+  readonly pod: { readonly sandboxId: string; readonly spec: SandboxSpec; readonly namespaces: PodNamespaces }
+  readonly spec: ContainerSpec
+  readonly image: KnownImage
+  readonly engine: argv.Engine
+  readonly records: Records
+  readonly table: ContainerTable
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+let facts: Promise<HostFacts> | undefined
+
+/** Called with the pod's lock held. */
+export async function launch(request: LaunchRequest): Promise<Container> {
+  const { id, pod, spec, image, records, table, clock } = request
+  const { podUid, cgroupParent } = pod.spec
+  if (argvOf(spec, image.config).length === 0) throw new RuntimeError('create-failed', 'no command specified')
+  const record: ContainerRecord = {
+    id, sandboxId: pod.sandboxId, podUid, name: spec.name, attempt: spec.attempt, imageId: image.image.id, image: image.image.tags[0] ?? image.image.digests[0] ?? image.image.id, createdAt: clock.now(),
+    logPath: spec.logPath, cgroupPath: `${cgroupParent}/${id}`, stopSignal: image.config.stopSignal || 'SIGTERM', tty: spec.tty,
+  }
+  await missingMounts(spec)
+  table.starting(id, true)
+  const entry = table.add(record)
+  try {
+    await records.saveContainer(record)
+    await Promise.all([mountRoot(records.containerFolder(id), image.layers), touch(spec.logPath)])
+    await writeConfig(request, record)
+    await table.watchLog(entry)
+    await startIt(request)
+    entry.pid = Number(await readText(records.pidPath(id)))
+    entry.startedAt = (await fileFacts(records.pidPath(id)))?.mtimeMs ?? clock.now()
+    return toContainer(record, { ...entry, exit: undefined })
+  } catch (e) {
+    await run(argv.removeContainers(request.engine, [id]))
+    if (!(e instanceof RuntimeError) || e.code !== 'start-failed') {
+      table.forget(id)
+      await removeRoots([records.containerFolder(id)])
+      throw e instanceof RuntimeError ? e : request.signal.aborted ? request.signal.reason : new RuntimeError('create-failed', (e as Error).message)
+    }
+    await unmountAll([rootPaths(records.containerFolder(id)).rootfs])
+    await removeTree(records.configPath(id))
+    await table.ended(entry, { exitCode: e.exitCode ?? 128, at: clock.now(), message: e.message }, false)
+    throw e
+  } finally {
+    table.starting(id, false)
+  }
+}
+
+async function startIt(request: LaunchRequest): Promise<void> {
+  const { engine, id, records, spec, signal } = request
+  const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id), tty: spec.tty })
+  for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted()
+    const result = await run(spec.tty ? withPty(command) : command)
+    if (result.exitCode === 0) return
+    const output = `${result.stdout}\n${result.stderr}`
+    // The pod's shim was just ending with its last container: its socket answered once more and closed.
+    if (attempt < 2 && /ttrpc: closed|shim.*connection refused|containerd-shim.*no such file|transport is closing/i.test(output)) {
+      await run(argv.removeContainers(engine, [id]))
+      continue
+    }
+    throw classifyStart(output)
+  }
+}
+
+async function writeConfig(request: LaunchRequest, record: ContainerRecord): Promise<void> {
+  const { id, pod, spec, image, records } = request
+  const { rootfs } = rootPaths(records.containerFolder(id))
+  facts ??= readHostFacts()
+  const { seccomp, privileged } = spec.security
+  const [host, passwd, group, devices, profile] = await Promise.all([
+    facts, readInRoot(rootfs, '/etc/passwd'), readInRoot(rootfs, '/etc/group'), devicesOf(spec), seccomp.type === 'localhost' && !privileged ? readProfile(seccomp.path) : undefined,
+  ])
+  const config = ociSpec({
+    sandbox: pod.spec, container: spec, image: image.config, user: resolveUser({ security: spec.security, imageUser: image.config.user, passwd, group }), rootfs, cgroupsPath: record.cgroupPath, group: pod.sandboxId,
+    namespaces: pod.namespaces, shm: pod.namespaces.shm, hostnameFile: pod.namespaces.hostnameFile, devices, seccompProfile: profile, host,
+  })
+  await writeText(records.configPath(id), JSON.stringify(config))
+}
+
+async function missingMounts(spec: ContainerSpec): Promise<void> {
+  const found = await Promise.all(spec.mounts.map((m) => fileFacts(m.source)))
+  const missing = spec.mounts.find((_, i) => found[i] === undefined)
+  if (missing) throw new RuntimeError('create-failed', `failed to generate container "${spec.name}" spec: mount source ${missing.source} for ${missing.target} does not exist`)
+}
+
+async function readProfile(path: string): Promise<unknown> {
+  const text = await readText(path)
+  if (text === undefined) throw new RuntimeError('create-failed', `cannot load seccomp profile "${path}": no such file`)
+  try { return JSON.parse(text) } catch (e) { throw new RuntimeError('create-failed', `cannot load seccomp profile "${path}": ${(e as Error).message}`) }
+}
+
+async function devicesOf(spec: ContainerSpec): Promise<(DeviceNode & { permissions: string })[]> {
+  const asked = await Promise.all(spec.devices.map(async (d) => {
+    const node = await deviceNode(d.hostPath)
+    if (!node) throw new RuntimeError('create-failed', `${d.hostPath} is not a device node`)
+    return { ...node, path: d.containerPath, permissions: d.permissions }
+  }))
+  if (!spec.security.privileged) return asked
+  const host = (await hostDevices()).filter((h) => !asked.some((a) => a.path === h.path)).map((h) => ({ ...h, permissions: 'rwm' }))
+  return [...asked, ...host]
+}

@@ -1,0 +1,44 @@
+/** A program in a container with its streams joined to ours: {@link Session} over a child process. */
+import type { Clock } from '../../shared/base/host.ts'
+import { start } from '../../shared/host/exec.ts'
+import { resizePty, withPty } from './pty.ts'
+import type { ExecRequest, Session } from './runtime.ts'
+
+export interface SessionRequest extends Omit<ExecRequest, 'argv'> {
+  /** Without a terminal around it; that is added where `tty`. */
+  readonly command: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  readonly clock: Clock
+  /** Ends the program inside; the command itself is ended besides. */
+  readonly killInside: () => Promise<void>
+}
+
+export function openSession(request: SessionRequest): Session {
+  const child = start(request.tty ? withPty(request.command) : request.command, {
+    stdio: [request.stdin || request.tty ? 'pipe' : 'ignore', 'pipe', 'pipe'], ...(request.env ? { env: request.env } : {}),
+  })
+  // The program may end without having read everything; its exit says so.
+  child.stdin?.on('error', () => undefined)
+  const exit = new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)))
+  })
+  exit.catch(() => undefined)
+  if (request.tty) child.stderr?.resume()
+  let size: Promise<unknown> = Promise.resolve()
+  const resize = async (columns: number, rows: number): Promise<void> => {
+    // The first size comes before runuser has made its terminal: tried again for half a second.
+    for (let i = 0; i < 25 && child.exitCode === null && child.signalCode === null; i++) {
+      if (child.pid !== undefined && await resizePty(child.pid, columns, rows)) return
+      await request.clock.sleep(20)
+    }
+  }
+  return {
+    stdin: request.stdin ? child.stdin ?? undefined : undefined,
+    stdout: child.stdout!,
+    stderr: request.tty ? undefined : child.stderr ?? undefined,
+    resize: (columns, rows) => { if (request.tty && columns > 0 && rows > 0) size = size.then(() => resize(columns, rows)).catch(() => undefined) },
+    exit,
+    kill: () => { void request.killInside().catch(() => undefined).finally(() => child.kill('SIGTERM')) },
+  }
+}
