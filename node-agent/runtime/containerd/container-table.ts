@@ -112,6 +112,7 @@ export class ContainerTable {
       case 'oom': entry.oom = true; this.#o.emit({ type: 'oom', containerId: id, podUid }); return
       case 'start':
         // A start that was asked for by an agent killed since, and counted as lost: it must not run beside its successor.
+        entry.startedAt ??= this.#o.clock.now()
         if (entry.exit) this.#background(id, () => this.#discard(id, true))
         else if (!this.#starting.has(id)) this.#background(id, () => this.reconcile())
         return
@@ -212,6 +213,9 @@ export class ContainerTable {
     this.forget(id)
     this.#o.emit({ type: 'removed', containerId: id, podUid })
   }
+
+  /** Forgets everything at once: no event is heard, nothing is written. */
+  abandon(): void { for (const id of [...this.#entries.keys()]) this.forget(id) }
 
   async close(): Promise<void> {
     for (const { watch } of this.#entries.values()) {

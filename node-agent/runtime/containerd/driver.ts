@@ -271,6 +271,12 @@ export class ContainerdRuntime implements Runtime {
     this.#listeners.clear()
   }
 
+  /** For tests: ends as kill -9 would end it, with nothing saved. */
+  async abandon(): Promise<void> {
+    this.#table.abandon()
+    await this.#stream.close()
+  }
+
   #emit(event: RuntimeEvent): void { for (const queue of this.#listeners) queue.push(event) }
 }
 

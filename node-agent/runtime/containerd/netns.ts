@@ -38,7 +38,7 @@ export async function makeNamespaces(folder: string, ns: PodNamespaces, hostname
   await makeFolder(folder, 0o711)
   const paths = [ns.net, ns.ipc, ns.uts].filter((p) => p !== undefined)
   await Promise.all([...paths.map((p) => touch(p, 0o444)), ...(ns.shm === undefined ? [] : [makeFolder(ns.shm, 0o1777)]), writeText(ns.hostnameFile, `${hostname}\n`, 0o644)])
-  await Promise.all([paths.length > 0 ? runOk(unshare(ns)) : undefined, ns.shm === undefined ? undefined : runOk(mountShm(ns.shm))])
+  await Promise.all([paths.length > 0 ? runOk(unshare({ net: ns.net, ipc: ns.ipc, uts: ns.uts })) : undefined, ns.shm === undefined ? undefined : runOk(mountShm(ns.shm))])
 }
 
 /** They are all still there: false after a reboot. */
