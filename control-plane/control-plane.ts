@@ -1,0 +1,106 @@
+/** The parts of the control plane, in the order they start. Alone in knowing implementations; each part knows interfaces. */
+import { join } from 'node:path'
+import { isNotFound } from '../shared/base/errors.ts'
+import type { Host } from '../shared/base/host.ts'
+import { refs } from '../shared/api/refs.ts'
+import type { ApiClient } from '../shared/client/api-client.ts'
+import { createSharedInformers } from '../shared/reconcile/shared-informers.ts'
+import type { LoopHealth } from '../shared/reconcile/supervisor.ts'
+import { signCsr } from '../shared/pki/certificates.ts'
+import { createApiServer } from './api-server/api-server.ts'
+import { componentUser } from './api-server/authn/user.ts'
+import { registry } from './api-server/resources/registry.ts'
+import { createStreamHandlers } from './api-server/streams/stream-handlers.ts'
+import { createBroker } from './broker/broker.ts'
+import { createNodeGateway, type NodeGateway } from './broker/node-gateway/gateway.ts'
+import type { ControlPlaneConfig } from './config.ts'
+import { startControllers, type Controllers } from './controllers/host.ts'
+import { loadIdentity, type Identity } from './identity.ts'
+import { startScheduler, type Scheduler } from './scheduler/loop.ts'
+import { createServiceAccountTokens } from './service-account-tokens.ts'
+import { openSqliteStore } from './store/sqlite/open.ts'
+
+export interface ControlPlane {
+  readonly apiPort: number
+  readonly mqttPort: number
+  readonly identity: Identity
+  /** Ends everything in reverse order; what was acknowledged is on disk when it resolves. */
+  close(): Promise<void>
+}
+
+/** A node renews at two thirds of it; one that was in a drawer for longer joins again. */
+const nodeCertificateLife = 365 * 86_400_000
+
+/** First address of the service range: `kubernetes.default`. */
+function firstAddress(cidr: string): string {
+  const parts = (cidr.split('/')[0] ?? '').split('.').map(Number)
+  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.')
+}
+
+/** What anybody may know of the cluster before and after joining it, where kubeadm puts it too. */
+async function publishClusterInfo(client: ApiClient, data: Record<string, string>): Promise<void> {
+  const metadata = { name: 'cluster-info', namespace: 'kube-public' }
+  try {
+    const old = await client.get(refs.ConfigMap, metadata)
+    if (Object.entries(data).every(([k, v]) => old.data?.[k] === v)) return
+    await client.patch(refs.ConfigMap, metadata, 'application/merge-patch+json', { data })
+  } catch (e) {
+    if (!isNotFound(e)) throw e
+    await client.create(refs.ConfigMap, { metadata, data })
+  }
+}
+
+const unhealthy = (loops: readonly LoopHealth[]): string | undefined => {
+  const waiting = loops.filter((l) => l.state === 'waiting')
+  return waiting.length ? waiting.map((l) => `${l.name}: ${l.lastError ?? 'restarting'}`).join('; ') : undefined
+}
+
+export async function startControlPlane(config: ControlPlaneConfig, host: Host): Promise<ControlPlane> {
+  const serviceIp = firstAddress(config.serviceCIDR)
+  const identity = await loadIdentity({ dataDir: config.dataDir, clock: host.clock, log: host.log, serviceIp, extraNames: [config.advertise, ...config.tlsNames] })
+  const tls = { key: identity.server.keyPem, cert: identity.server.certPem, ca: identity.ca.certPem }
+  const store = await openSqliteStore({ path: join(config.dataDir, 'state.db'), host, lazyFlushMs: config.lazyFlushMs })
+
+  let gateway: NodeGateway | undefined
+  let scheduler: Scheduler | undefined
+  let controllers: Controllers | undefined
+  const streams = createStreamHandlers({
+    host, client: () => api.client(componentUser('apiserver')),
+    rpc: { call: (node, method, params, options) => gateway ? gateway.rpc.call(node, method, params, options) : Promise.reject(new Error('the gateway is not up yet')) },
+  })
+  const api = createApiServer({
+    store, host, tls, address: config.address, streams, serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange,
+    tokens: createServiceAccountTokens({ keyPem: identity.serviceAccountKeyPem, clock: host.clock, random: host.random }),
+    healthChecks: [
+      { name: 'node-gateway', check: () => (gateway ? undefined : 'not started') }, { name: 'scheduler', check: () => (scheduler ? unhealthy(scheduler.health()) : 'not started') },
+      { name: 'controllers', check: () => (controllers ? unhealthy(controllers.health()) : 'not started') },
+    ],
+  })
+  await api.bootstrap()
+  const broker = await createBroker({ host, tls, port: config.mqttPort, address: config.address })
+  await publishClusterInfo(api.client(componentUser('apiserver')), { mqttPort: String(broker.port), clusterCIDR: config.podCIDR, serviceCIDR: config.serviceCIDR })
+  const informers = createSharedInformers({ client: api.client(componentUser('informers')), host })
+  controllers = startControllers({
+    client: api.client(componentUser('kube-controller-manager')), host, informers,
+    config: {
+      clusterCidr: config.podCIDR, ca: identity.ca.certPem, resources: () => registry.all,
+      sign: (csrPem, { ttl }) => signCsr(identity.ca, csrPem, { now: host.clock.now(), ttl: Math.min(ttl ?? nodeCertificateLife, nodeCertificateLife), usages: ['client'] }),
+    },
+  })
+  scheduler = startScheduler({ client: api.client(componentUser('kube-scheduler')), informers, host })
+  gateway = await createNodeGateway({ host, bus: broker, client: api.client(componentUser('node-gateway')), informers })
+  const apiPort = await api.listen(config.apiPort)
+
+  return {
+    apiPort, mqttPort: broker.port, identity,
+    async close() {
+      await gateway?.close()
+      await broker.close()
+      await scheduler?.close()
+      await controllers?.close()
+      await informers.close()
+      await api.close()
+      await store.close()
+    },
+  }
+}
