@@ -13,7 +13,10 @@ import { containerNamed, formatPod, gracePeriod, initContainers, mainContainers,
 export type ImageState =
   | { readonly at: 'pulling' }
   | { readonly at: 'ready'; readonly id: string }
-  | { readonly at: 'failed'; readonly reason: string; readonly message: string; readonly retryAt: Millis }
+  | { readonly at: 'failed'; readonly reason: string; readonly message: string; readonly since: Millis; readonly retryAt: Millis }
+
+/** How long a pull that failed is shown as ErrImagePull before it is shown as a back-off. */
+export const showErrorFor: Millis = 2000
 
 export type SetupState = { readonly at: 'none' } | { readonly at: 'done'; readonly sandboxId: string } | { readonly at: 'failed'; readonly retryAt: Millis }
 
@@ -43,8 +46,8 @@ export interface PlanInput {
   readonly failed: boolean
   /** When the pod was first seen, for activeDeadlineSeconds. */
   readonly startedAt: Millis
-  /** Namespaces, network and volumes of an ended pod were given back. */
-  readonly released: boolean
+  /** What of an ended pod was given back: namespaces, network and volumes, or everything. */
+  readonly released: 'no' | 'containers-kept' | 'all'
   /** A ConfigMap, Secret or label that a volume shows has changed, or a token is due. */
   readonly volumesStale: boolean
   readonly now: Millis
@@ -139,13 +142,13 @@ const isRunning = (c: Container): boolean => c.state === 'running'
 
 function endDeleted(input: PlanInput): Plan {
   if (input.containers.some(isRunning)) return { ...nothing, steps: stopAll(input, gracePeriod(input.pod), 'deleted') }
-  if (input.sandboxes.length > 0 || input.containers.length > 0 || !input.released) return { ...nothing, steps: [{ do: 'tearDown' }], ended: true }
+  if (input.sandboxes.length > 0 || input.containers.length > 0 || input.released !== 'all') return { ...nothing, steps: [{ do: 'tearDown' }], ended: true }
   return { ...nothing, gone: true, ended: true }
 }
 
 function endFinished(input: PlanInput): Plan {
   if (input.containers.some(isRunning)) return { ...nothing, steps: stopAll(input, gracePeriod(input.pod), 'ended') }
-  return { ...nothing, steps: input.released ? [] : [{ do: 'release' }], ended: true }
+  return { ...nothing, steps: input.released === 'no' ? [{ do: 'release' }] : [], ended: true }
 }
 
 const probeOf = (input: PlanInput, id: string): ProbeResults => input.probes[id] ?? { liveness: 'unknown', readiness: 'unknown', startup: 'unknown' }
@@ -234,7 +237,12 @@ function advanceContainer(input: PlanInput, def: ContainerDef, sandbox: Sandbox 
   if (again !== undefined && again > now) { agenda.wake(again); return }
   const image = input.images[def.name]
   if (!image || (image.at === 'failed' && image.retryAt <= now)) agenda.steps.push({ do: 'pull', container: def.name })
-  else if (image.at === 'failed') { agenda.wake(image.retryAt); agenda.waiting[def.name] = { reason: image.reason, message: image.message } }
+  else if (image.at === 'failed') {
+    const backsOff = image.reason === 'ErrImagePull' && image.since + showErrorFor <= now
+    agenda.wake(backsOff || image.reason !== 'ErrImagePull' ? image.retryAt : image.since + showErrorFor)
+    agenda.waiting[def.name] = backsOff
+      ? { reason: 'ImagePullBackOff', message: `Back-off pulling image "${def.image}": ErrImagePull: ${image.message}` } : { reason: image.reason, message: image.message }
+  }
   else if (image.at === 'ready' && ready) {
     // A container of this name may still run in a sandbox that is being replaced.
     if (input.containers.some((c) => c.name === def.name && isRunning(c))) return

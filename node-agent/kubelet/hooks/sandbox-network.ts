@@ -1,0 +1,60 @@
+import { messageOf } from '../../../shared/base/errors.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { RuntimeCache } from '../observe/cache.ts'
+import { hostnameOf } from '../pod/etc-files.ts'
+import { podCgroup } from '../resources/cgroup-numbers.ts'
+import { HookError, type PodHook } from './hook.ts'
+
+/** What the kubelet uses of the pod network (`node-agent/network`). Both verbs may be repeated. */
+export interface PodNetwork {
+  attach(pod: { readonly uid: string; readonly netns: string; readonly name: string }, signal: AbortSignal): Promise<{ readonly ip: string; readonly ips: readonly string[] }>
+  detach(podUid: string): Promise<void>
+}
+
+export interface SandboxDeps {
+  readonly runtime: Pick<Runtime, 'runSandbox' | 'stopSandbox' | 'removeSandbox'>
+  readonly network: PodNetwork
+  readonly cache: RuntimeCache
+  readonly cgroupRoot: string
+  readonly hostname: string
+}
+
+/** The sandbox and its address. A sandbox that died is stopped for good before the next attempt, and its address given back. */
+export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostname }: SandboxDeps): PodHook => ({
+  name: 'sandbox-network',
+  async setUp({ record, pod, attempt, signal }) {
+    const { spec } = pod
+    try {
+      for (const old of cache.pod(record.ref.uid).sandboxes.filter((s) => s.attempt < attempt)) {
+        await runtime.stopSandbox(old.id)
+        cache.put({ sandbox: { ...old, state: 'not-ready', netns: undefined } })
+        for (const c of cache.pod(record.ref.uid).containers) if (c.sandboxId === old.id && c.state === 'running') await cache.look(c.id)
+        await network.detach(record.ref.uid)
+      }
+      const hostNetwork = spec?.hostNetwork ?? false
+      const sandbox = await runtime.runSandbox({
+        podUid: record.ref.uid, podName: record.ref.name, podNamespace: record.ref.namespace, attempt, hostname: hostNetwork ? hostname : hostnameOf(pod), hostNetwork,
+        hostPID: spec?.hostPID ?? false, hostIPC: spec?.hostIPC ?? false, shareProcessNamespace: spec?.shareProcessNamespace ?? false,
+        sysctls: Object.fromEntries((spec?.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])), cgroupParent: podCgroup(cgroupRoot, pod),
+      }, signal)
+      cache.put({ sandbox })
+      if (!hostNetwork && sandbox.netns !== undefined) record.ips = (await network.attach({ uid: record.ref.uid, netns: sandbox.netns, name: record.ref.name }, signal)).ips
+    } catch (e) {
+      throw new HookError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(e)}`, e)
+    }
+  },
+  async tearDown(record, keep) {
+    const { uid } = record.ref
+    for (const s of cache.pod(uid).sandboxes) {
+      await runtime.stopSandbox(s.id)
+      cache.put({ sandbox: { ...s, state: 'not-ready', netns: undefined } })
+    }
+    await network.detach(uid)
+    record.ips = []
+    if (keep === 'containers') return
+    for (const s of cache.pod(uid).sandboxes) {
+      await runtime.removeSandbox(s.id)
+      cache.dropSandbox(s.id)
+    }
+  },
+})

@@ -1,0 +1,59 @@
+import type { ConfigMap, Secret } from '../../../shared/api/core-v1.ts'
+import { messageOf } from '../../../shared/base/errors.ts'
+import type { Clock } from '../../../shared/base/host.ts'
+import type { FileTree } from '../../../shared/host/file-tree.ts'
+import type { DesiredState, TokenSource } from '../../link/link.ts'
+import type { PodRuntimeFacts } from '../env/field-ref.ts'
+import type { PodRecord } from '../pod/record.ts'
+import type { StoredPod } from '../pod/pod-facts.ts'
+import type { Mounter } from '../volumes/kind.ts'
+import { emptyDir } from '../volumes/empty-dir.ts'
+import { kindOf } from '../volumes/kinds.ts'
+import { HookError, type PodHook } from './hook.ts'
+
+export interface VolumeDeps {
+  readonly files: FileTree
+  readonly mounter: Mounter
+  readonly tokens: TokenSource
+  readonly desired: Pick<DesiredState, 'get'>
+  readonly clock: Clock
+  factsOf(record: PodRecord): PodRuntimeFacts
+}
+
+/** Makes every volume of a pod, or brings the content of those that show objects up to date. */
+export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: StoredPod): Promise<void> {
+  const { files, mounter, tokens, desired, clock } = deps
+  const namespace = record.ref.namespace
+  let refreshAt = Infinity
+  for (const volume of pod.spec?.volumes ?? []) {
+    try {
+      const { name, kind } = kindOf(volume)
+      const mounted = await kind.setUp({
+        pod, volume, files, mounter, tokens, facts: deps.factsOf(record), now: clock.now(),
+        diskPath: record.paths.volumeOnDisk(name, volume.name), memoryPath: record.paths.volumeInMemory(name, volume.name),
+        configMap: (n) => desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => desired.get<Secret>('Secret', namespace, n),
+      })
+      record.volumes.set(volume.name, mounted)
+      refreshAt = Math.min(refreshAt, mounted.refreshAt ?? Infinity)
+    } catch (e) {
+      throw new HookError('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`, e)
+    }
+  }
+  record.volumesDueAt = refreshAt === Infinity ? undefined : clock.monotonic() + Math.max(1000, refreshAt - clock.now())
+}
+
+export const volumesHook = (deps: VolumeDeps): PodHook => ({
+  name: 'volumes',
+  setUp: ({ record, pod }) => setUpVolumes(deps, record, pod),
+  async tearDown(record, keep) {
+    // From what is on disk, not from the spec: the pod may be one that nobody knows any more.
+    for (const name of await deps.files.list(record.paths.volumeOnDisk('emptyDir', ''))) {
+      await emptyDir.tearDown?.({ diskPath: record.paths.volumeOnDisk('emptyDir', name), memoryPath: record.paths.volumeInMemory('emptyDir', name) }, deps)
+    }
+    await deps.files.remove(record.paths.memory)
+    record.volumes.clear()
+    if (keep === 'containers') return
+    await deps.files.remove(record.paths.root)
+    await deps.files.remove(record.paths.logs)
+  },
+})

@@ -1,0 +1,194 @@
+/** The kubelet: runs the pods that are desired of this node and says what became of them. Everything it needs to know outlives it elsewhere. */
+import type { Host } from '../../shared/base/host.ts'
+import { StatusError } from '../../shared/base/errors.ts'
+import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
+import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
+import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
+import type { Container, Runtime } from '../runtime/runtime.ts'
+import { bounded } from './bounded.ts'
+import type { PodRuntimeFacts } from './env/field-ref.ts'
+import { hookOrder } from './hooks/order.ts'
+import type { PodNetwork } from './hooks/sandbox-network.ts'
+import { createPuller } from './images/puller.ts'
+import { PodLoop } from './loop.ts'
+import { RuntimeCache } from './observe/cache.ts'
+import { createExecutors } from './pod/apply.ts'
+import { allContainers, containerNamed } from './pod/pod-facts.ts'
+import type { PodRecord } from './pod/record.ts'
+import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
+import { openCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { readNodeFacts } from './status/node-facts.ts'
+import { allocatableOf, nodeLabels, nodeStatus, type NodeFacts } from './status/node-status.ts'
+import { createMounter } from './volumes/mounter.ts'
+import type { Mounter } from './volumes/kind.ts'
+
+export interface KubeletConfig {
+  /** Sandboxes and containers started at the same time. Default 5. */
+  readonly parallelStarts?: number
+  /** Default 2. */
+  readonly parallelPulls?: number
+  /** Addresses of the cluster DNS; empty where there is none. */
+  readonly clusterDns?: readonly string[]
+  /** Default `cluster.local`. */
+  readonly clusterDomain?: string
+  /** First part of every pod cgroup. Default `bramble`. */
+  readonly cgroupRoot?: string
+  /** InternalIPs of the node; found where left out. */
+  readonly nodeIPs?: readonly string[]
+  /** Registry hosts that speak plain HTTP. */
+  readonly plainHttpRegistries?: readonly string[]
+  readonly version?: string
+}
+
+/** The machine, for tests to replace. `cgroups: 'none'` leaves them to the runtime. */
+export interface Machine {
+  readonly files?: FileTree
+  readonly mounter?: Mounter
+  readonly cgroups?: Cgroups | 'none'
+  readonly probes?: Pick<ProbeDeps, 'http' | 'tcp'>
+  facts?(): Promise<NodeFacts>
+}
+
+export interface KubeletOptions {
+  readonly host: Host
+  readonly runtime: Runtime
+  readonly network: PodNetwork
+  readonly desired: DesiredState
+  readonly sink: StatusSink
+  readonly tokens: TokenSource
+  /** Made if missing. Pods' files, logs and a tmpfs for secrets live below it. */
+  readonly dataDir: string
+  readonly nodeName: string
+  readonly config?: KubeletConfig
+  readonly machine?: Machine
+}
+
+/** What logs, exec and attach need to know of a container of a pod on this node. */
+export interface ContainerFiles {
+  readonly current: Container | undefined
+  readonly previous: Container | undefined
+  logPath(attempt: number): string
+  readonly tty: boolean
+  readonly stdin: boolean
+  /** Why there is no container: `ContainerCreating`, `ImagePullBackOff`. */
+  readonly waiting: string
+}
+
+export interface Kubelet {
+  /** Resolves when the runtime has answered and every pod has its worker. Rejects where the node cannot run pods at all. */
+  start(): Promise<void>
+  /** Ends all work; containers go on. Resolves when the workers have ended. */
+  stop(): Promise<void>
+  /** Started, and following the runtime. */
+  readonly ready: boolean
+  /** The container a request means: of a pod with one, its name may be left out. Throws `StatusError` (NotFound, BadRequest). */
+  containerFor(namespace: string, pod: string, container?: string): ContainerFiles
+  /** Reads the node's state again and reports it. */
+  refreshNode(): Promise<void>
+}
+
+const resyncEvery = 300_000
+/** All secrets and tokens of a node together; pages count only when written. */
+const memoryVolumeBytes = 64 << 20
+
+export function createKubelet(options: KubeletOptions): Kubelet {
+  const { host, runtime, desired, sink, dataDir, config = {}, machine = {} } = options
+  const log = host.log.child('kubelet')
+  const files = machine.files ?? systemFileTree
+  const mounter = machine.mounter ?? createMounter(files)
+  const memoryDir = `${dataDir}/memory`
+  const stopping = new AbortController()
+  const supervisor = createSupervisor({ ...host, log })
+  const cache = new RuntimeCache(runtime, (uid) => loop?.wake(uid))
+  let loop: PodLoop | undefined
+  let facts: NodeFacts | undefined
+  let subscription: Disposable | undefined
+
+  const event = (record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void =>
+    sink.event({ regarding: { kind: 'Pod', ...record.ref, ...(fieldPath ? { fieldPath } : {}) }, type, reason, message, at: host.clock.now() })
+  const hostIPs = (): readonly string[] => config.nodeIPs ?? facts?.addresses ?? []
+  const factsOf = (record: PodRecord): PodRuntimeFacts => ({
+    nodeName: options.nodeName, hostIPs: hostIPs(), podIPs: record.pod?.spec?.hostNetwork ? hostIPs() : record.ips,
+    allocatable: facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 },
+  })
+  const readFacts = machine.facts ?? (() => readNodeFacts({
+    files, dataDir, nodeName: options.nodeName, addresses: config.nodeIPs ?? [], agentVersion: config.version ?? 'v1.33.0', runtimeVersion: async () => `${runtime.name}://${await runtime.version()}`,
+  }))
+  let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
+  const refreshNode = async (): Promise<void> => {
+    facts = await readFacts()
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, ready: { ok: true, message: 'kubelet is posting ready status' } })
+    conditions = status.conditions ?? []
+    sink.nodeStatus(status, nodeLabels(facts))
+  }
+
+  const build = async (): Promise<PodLoop> => {
+    const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
+    const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
+    const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf }
+    const hooks = hookOrder({
+      runtime, cache, volumes, log, cgroups, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
+      dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
+    })
+    const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
+    const executors = createExecutors({
+      host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
+      memoryCapacity: facts?.memoryBytes ?? 1, seccompDir: `${dataDir}/seccomp`,
+    })
+    const probes = new ProbeSet({
+      host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,
+      event: (record, reason, message, container) => event(record, 'Warning', reason, message, `spec.containers{${container}}`),
+    })
+    return new PodLoop({ host: { ...host, log }, runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event })
+  }
+
+  const resync = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await host.clock.sleep(resyncEvery, signal)
+      await cache.relist()
+      await loop?.rescan()
+      await refreshNode()
+    }
+  }
+
+  return {
+    get ready() { return loop !== undefined && !stopping.signal.aborted },
+    refreshNode,
+    async start() {
+      await files.makeDir(dataDir)
+      await files.makeDir(memoryDir, 0o711)
+      // One tmpfs for all secrets and tokens, so that none ever reaches the flash, and no process is started for each.
+      await mounter.tmpfs(memoryDir, { sizeBytes: memoryVolumeBytes, mode: 0o711 })
+      await refreshNode()
+      loop = await build()
+      const workers = loop
+      // Listening before listing: a change between the two is then seen, at worst twice.
+      supervisor.run('runtime-events', (signal) => cache.follow(signal))
+      await cache.relist()
+      subscription = desired.onChange((changes) => workers.onChange(changes))
+      await workers.rescan()
+      supervisor.run('pods', (signal) => workers.run(signal))
+      supervisor.run('resync', resync)
+    },
+    async stop() {
+      stopping.abort()
+      subscription?.[Symbol.dispose]()
+      for (const record of loop?.records.values() ?? []) record.abort.abort()
+      await supervisor.close()
+    },
+    containerFor(namespace, pod, container) {
+      const record = loop?.find(namespace, pod)
+      if (!loop || !record?.pod) throw new StatusError('NotFound', `pods "${pod}" not found`, { details: { name: pod, kind: 'pods' } })
+      const names = record.pod.spec?.containers.map((c) => c.name) ?? []
+      const name = container || record.pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'] || names[0]!
+      if (!container && names.length > 1 && !record.pod.metadata.annotations?.['kubectl.kubernetes.io/default-container']) {
+        throw new StatusError('BadRequest', `a container name must be specified for pod ${pod}, choose one of: [${allContainers(record.pod).map((c) => c.name).join(' ')}]`)
+      }
+      const def = containerNamed(record.pod, name)
+      if (!def) throw new StatusError('BadRequest', `container ${name} is not valid for pod ${pod}`)
+      const { current, previous } = loop.newest(record, name)
+      const creating = record.pod.spec?.initContainers?.length ? 'PodInitializing' : 'ContainerCreating'
+      return { current, previous, logPath: (attempt) => record.paths.log(name, attempt), tty: def.tty ?? false, stdin: def.stdin ?? false, waiting: record.trouble.get(name)?.reason ?? creating }
+    },
+  }
+}

@@ -1,0 +1,243 @@
+/** One worker per pod: gathers the snapshot, has it planned, says the status, performs the steps, and looks again until there is nothing to do. */
+import type { PodStatus } from '../../shared/api/core-v1.ts'
+import type { Host } from '../../shared/base/host.ts'
+import type { FileTree } from '../../shared/host/file-tree.ts'
+import { createWorkQueue, type HandlerResult, type WorkQueue } from '../../shared/reconcile/work-queue.ts'
+import { deepEqual } from './status/same-status.ts'
+import type { DesiredChange, DesiredState, StatusSink } from '../link/link.ts'
+import type { Container, Runtime } from '../runtime/runtime.ts'
+import type { RuntimeCache } from './observe/cache.ts'
+import { apply, type Executors } from './pod/apply.ts'
+import { podPaths } from './pod/paths.ts'
+import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
+import { fieldPathOf, formatPod, refOf, type StoredPod } from './pod/pod-facts.ts'
+import { createRecord, type PodRecord } from './pod/record.ts'
+import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
+import { readLastWords } from './pod/last-words.ts'
+import type { ProbeSet } from './probes/probe-set.ts'
+import { podStatus } from './status/pod-status.ts'
+
+export interface LoopDeps {
+  readonly host: Host
+  readonly runtime: Pick<Runtime, 'name' | 'logs'>
+  readonly cache: RuntimeCache
+  readonly desired: DesiredState
+  readonly sink: StatusSink
+  readonly files: FileTree
+  readonly executors: Executors
+  readonly probes: ProbeSet
+  readonly dataDir: string
+  readonly memoryDir: string
+  hostIPs(): readonly string[]
+  event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
+}
+
+/** Rounds of plan and steps before other pods have their turn again; a pod's whole start takes four. */
+const maxRounds = 20
+/** How long the first status of an adopted pod waits for its readiness probes. */
+const adoptionGrace = 2000
+
+export class PodLoop {
+  readonly #deps: LoopDeps
+  readonly #queue: WorkQueue
+  readonly records = new Map<string, PodRecord>()
+
+  constructor(deps: LoopDeps) {
+    this.#deps = deps
+    this.#queue = createWorkQueue({ name: 'pods', clock: deps.host.clock, log: deps.host.log, baseDelay: 500, maxDelay: 60_000 })
+  }
+
+  wake(uid: string): void { this.#queue.add(uid) }
+
+  /** Handles pods until `signal` aborts. Workers are many, since one that waits costs nothing; what costs is bounded elsewhere. */
+  run(signal: AbortSignal): Promise<void> { return this.#queue.run(512, (uid) => this.sync(uid), signal) }
+
+  /** Makes a record of everything that is desired or left over, and wakes it. Nothing is removed while what is desired is unknown. */
+  async rescan(): Promise<void> {
+    const { desired, cache, files, dataDir } = this.#deps
+    for (const pod of desired.list('Pod')) this.#adopt(pod as StoredPod)
+    for (const [uid, sandbox] of cache.pods()) {
+      if (!this.records.has(uid)) this.#leftover({ uid, name: sandbox?.podName ?? uid, namespace: sandbox?.podNamespace ?? '' })
+    }
+    for (const ref of await findLeftovers(files, dataDir)) if (!this.records.has(ref.uid)) this.#leftover(ref)
+    for (const [uid, record] of this.records) {
+      if (record.desired && desired.get('Pod', record.ref.namespace, record.ref.name)?.metadata.uid !== uid) record.desired = false
+      this.#queue.add(uid)
+    }
+  }
+
+  onChange(changes: readonly DesiredChange[]): void {
+    for (const change of changes) {
+      if (change.kind === 'Pod') this.#podChanged(change)
+      else if (change.kind === 'ConfigMap' || change.kind === 'Secret') this.#objectChanged(change)
+    }
+  }
+
+  #podChanged({ namespace, name }: DesiredChange): void {
+    const pod = this.#deps.desired.get('Pod', namespace, name) as StoredPod | undefined
+    for (const [uid, record] of this.records) {
+      if (record.ref.namespace !== namespace || record.ref.name !== name || uid === pod?.metadata.uid) continue
+      record.desired = false
+      this.#queue.add(uid)
+    }
+    if (pod) { this.#adopt(pod); this.#queue.add(pod.metadata.uid) }
+  }
+
+  #objectChanged(change: DesiredChange): void {
+    for (const [uid, record] of this.records) {
+      if (record.ref.namespace !== change.namespace || !record.pod || !objectsOf(record.pod).has(`${change.kind}/${change.name}`)) continue
+      record.volumesStale = true
+      record.startRetryAt.clear()
+      if (record.setup.at === 'failed') record.setup = { at: 'none' }
+      this.#queue.add(uid)
+    }
+  }
+
+  #adopt(pod: StoredPod): void {
+    const { clock } = this.#deps.host
+    const uid = pod.metadata.uid
+    const record = this.records.get(uid)
+    if (record) {
+      if (record.pod && (!deepEqual(record.pod.metadata.labels, pod.metadata.labels) || !deepEqual(record.pod.metadata.annotations, pod.metadata.annotations))) record.volumesStale = true
+      record.pod = pod
+      record.desired = true
+      return
+    }
+    const ref = refOf(pod)
+    const startTime = pod.status?.startTime ? Date.parse(pod.status.startTime) : clock.now()
+    const startedAt = clock.monotonic() - Math.max(0, clock.now() - startTime)
+    this.records.set(uid, createRecord({ ref, pod, paths: podPaths(this.#deps.dataDir, this.#deps.memoryDir, ref), startTime, startedAt }))
+  }
+
+  #leftover(ref: PodRecord['ref']): void {
+    const { clock } = this.#deps.host
+    this.records.set(ref.uid, createRecord({ ref, pod: undefined, paths: podPaths(this.#deps.dataDir, this.#deps.memoryDir, ref), startTime: clock.now(), startedAt: clock.monotonic() }))
+  }
+
+  /** One visit to one pod. */
+  async sync(uid: string): Promise<HandlerResult> {
+    const record = this.records.get(uid)
+    if (!record || (!record.desired && !this.#deps.desired.known)) return
+    const pod = record.pod ?? skeleton(record.ref)
+    await this.#firstLook(record, pod)
+    for (let round = 0; round < maxRounds; round++) {
+      const now = record.pod ?? pod
+      await this.#observe(record, now)
+      const input = this.#snapshot(record, now)
+      const plan = planPod(input)
+      this.#tell(record, now, input, plan)
+      if (plan.gone) { this.#forget(record); return }
+      if (plan.steps.length === 0) return this.#again(record, plan)
+      for (const step of plan.steps) await apply(this.#deps.executors, record, now, step)
+    }
+    this.#queue.add(uid)
+  }
+
+  #again(record: PodRecord, plan: Plan): HandlerResult {
+    const now = this.#deps.host.clock.monotonic()
+    const times = [plan.wakeAt, record.volumesDueAt, record.lastStatus ? undefined : record.startedAt + adoptionGrace].filter((t) => t !== undefined && t > now) as number[]
+    return times.length === 0 ? undefined : { after: Math.min(...times) - now }
+  }
+
+  /** A runtime that has forgotten a container still left its logs: the restart count goes on from there. */
+  async #firstLook(record: PodRecord, pod: StoredPod): Promise<void> {
+    if (record.seen) return
+    record.seen = true
+    for (const [name, attempt] of await firstAttempts(this.#deps.files, record.paths, pod)) record.firstAttempt.set(name, attempt)
+  }
+
+  async #observe(record: PodRecord, pod: StoredPod): Promise<void> {
+    const { clock } = this.#deps.host
+    const { containers } = this.#deps.cache.pod(record.ref.uid)
+    const ids = new Set(containers.map((c) => c.id))
+    for (const map of [record.endedAt, record.messages]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
+    for (const c of containers) {
+      if (c.state !== 'exited' || record.endedAt.has(c.id)) continue
+      record.endedAt.set(c.id, clock.monotonic() - Math.max(0, clock.now() - (c.finishedAt ?? clock.now())))
+      const words = await readLastWords(this.#deps, record, pod, c)
+      if (words !== '') record.messages.set(c.id, words)
+    }
+    if (record.volumesDueAt !== undefined && record.volumesDueAt <= clock.monotonic()) { record.volumesStale = true; record.volumesDueAt = undefined }
+    // A container that is being stopped is not probed: what it answers now would only be misread.
+    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.stopping.has(c.id)), (c) => this.#wasReady(pod, c))
+  }
+
+  /** The API server knows this very container as ready: it ran before this process did. */
+  #wasReady(pod: StoredPod, c: Container): boolean {
+    const all = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
+    return all.some((s) => s.name === c.name && s.ready && s.containerID === `${this.#deps.runtime.name}://${c.id}`)
+  }
+
+  #isEnding(record: PodRecord): boolean { return !record.pod || !record.desired || record.pod.metadata.deletionTimestamp !== undefined }
+
+  #snapshot(record: PodRecord, pod: StoredPod): PlanInput {
+    const { sandboxes, containers } = this.#deps.cache.pod(record.ref.uid)
+    const phase = pod.status?.phase
+    return {
+      pod, sandboxes, containers, intent: this.#isEnding(record) ? 'end' : 'run', setup: record.setup, failed: record.failed !== undefined || phase === 'Failed' || phase === 'Succeeded',
+      endedAt: Object.fromEntries(record.endedAt), images: Object.fromEntries(record.images), backoff: Object.fromEntries(record.backoff), startRetryAt: Object.fromEntries(record.startRetryAt),
+      probes: Object.fromEntries(record.probes), stopping: Object.fromEntries(record.stopping), firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
+      released: record.released, volumesStale: record.volumesStale, now: this.#deps.host.clock.monotonic(),
+    }
+  }
+
+  /** Why containers wait, for {@link status} and for logs that are asked for. */
+  waitingOf(record: PodRecord, plan: Pick<Plan, 'waiting'>): Record<string, { reason: string; message: string }> {
+    return { ...Object.fromEntries(record.trouble), ...plan.waiting }
+  }
+
+  #tell(record: PodRecord, pod: StoredPod, input: PlanInput, plan: Plan): void {
+    this.#backOffEvents(record, pod, plan)
+    for (const [name, why] of Object.entries(plan.waiting)) record.trouble.set(name, why)
+    if (!record.pod || !record.desired || record.released === 'all') return
+    if (input.failed && !record.failed && input.containers.length === 0) return
+    const { clock } = this.#deps.host
+    const running = input.containers.filter((c) => c.state === 'running')
+    // An adopted pod is described once its network and probes are known again, so that nobody sees it unready for a moment.
+    if (!record.lastStatus && input.intent === 'run' && running.length > 0 && clock.monotonic() < this.#adoptedAt(record) + adoptionGrace) {
+      const unknown = running.some((c) => pod.spec?.containers.some((d) => d.name === c.name && d.readinessProbe) && (record.probes.get(c.id)?.readiness ?? 'unknown') === 'unknown')
+      if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
+    }
+    const status: PodStatus = podStatus({
+      pod, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
+      failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
+      sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
+      startTime: record.startTime, now: clock.now(), previous: record.lastStatus,
+    })
+    if (deepEqual(status, record.lastStatus)) return
+    record.lastStatus = status
+    this.#deps.sink.podStatus(record.ref, status)
+  }
+
+  #adoptedAt(record: PodRecord): number { return record.firstSeenAt ??= this.#deps.host.clock.monotonic() }
+
+  #backOffEvents(record: PodRecord, pod: StoredPod, plan: Plan): void {
+    for (const [name, { reason }] of Object.entries(plan.waiting)) {
+      if (record.trouble.get(name)?.reason === reason) continue
+      const path = fieldPathOf(pod, name)
+      if (reason === 'CrashLoopBackOff') this.#deps.event(record, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${formatPod(record.ref)}`, path)
+      if (reason !== 'ImagePullBackOff') continue
+      const image = pod.spec?.containers.concat(pod.spec.initContainers ?? []).find((c) => c.name === name)?.image ?? ''
+      this.#deps.event(record, 'Normal', 'BackOff', `Back-off pulling image "${image}"`, path)
+      this.#deps.event(record, 'Warning', 'Failed', 'Error: ImagePullBackOff', path)
+    }
+  }
+
+  #forget(record: PodRecord): void {
+    record.abort.abort()
+    this.#deps.probes.forget(record)
+    this.records.delete(record.ref.uid)
+    if (record.desired) this.#deps.sink.podGone(record.ref)
+  }
+
+  /** A pod's container for logs and exec; undefined where the pod is not here. */
+  find(namespace: string, name: string): PodRecord | undefined {
+    return [...this.records.values()].findLast((r) => r.ref.namespace === namespace && r.ref.name === name && r.pod !== undefined)
+  }
+
+  newest(record: PodRecord, container: string): { current: Container | undefined; previous: Container | undefined } {
+    const { containers } = this.#deps.cache.pod(record.ref.uid)
+    const current = newestContainer(containers, container)
+    return { current, previous: current && newestContainer(containers.filter((c) => c.attempt < current.attempt), container) }
+  }
+}

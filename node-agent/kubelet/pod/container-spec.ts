@@ -1,0 +1,80 @@
+/** What the runtime is told to start. */
+import type { Container } from '../../../shared/api/core-v1.ts'
+import type { FileTree } from '../../../shared/host/file-tree.ts'
+import type { ContainerSpec, Image, Mount } from '../../runtime/runtime.ts'
+import { expand } from '../env/expand.ts'
+import { makeEnvironment, type EnvSources } from '../env/environment.ts'
+import type { PodRuntimeFacts } from '../env/field-ref.ts'
+import { containerLimits } from '../resources/cgroup-numbers.ts'
+import { oomScoreAdj } from '../resources/oom-score.ts'
+import { VolumeError } from '../volumes/payload.ts'
+import { resolveSubPath } from '../volumes/sub-path.ts'
+import type { PodRecord } from './record.ts'
+import type { StoredPod } from './pod-facts.ts'
+import { securityOf } from './security.ts'
+
+/** The container cannot be made from its pod: `CreateContainerConfigError`, with upstream's message. */
+export class ConfigError extends Error { override readonly name = 'ConfigError' }
+
+export interface SpecInput {
+  readonly record: PodRecord
+  readonly pod: StoredPod
+  readonly container: Container
+  readonly attempt: number
+  readonly image: Image
+  readonly sources: EnvSources
+  readonly facts: PodRuntimeFacts
+  readonly files: FileTree
+  readonly memoryCapacity: number
+  readonly seccompDir: string
+}
+
+const propagation: Readonly<Record<string, Mount['propagation']>> = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' }
+export const terminationPath = (c: Container): string => c.terminationMessagePath || '/dev/termination-log'
+
+async function mountsOf(input: SpecInput, lookup: (name: string) => string | undefined): Promise<Mount[]> {
+  const { record, container, files } = input
+  const out: Mount[] = []
+  for (const m of container.volumeMounts ?? []) {
+    const volume = record.volumes.get(m.name)
+    if (!volume) throw new ConfigError(`cannot find volume "${m.name}" to mount into container "${container.name}"`)
+    const subPath = m.subPathExpr ? expand(m.subPathExpr, lookup) : m.subPath
+    let source = volume.source
+    if (subPath) {
+      try { source = await resolveSubPath(files, volume.source, subPath) } catch (e) {
+        if (e instanceof VolumeError) throw new ConfigError(`failed to prepare subPath for volumeMount "${m.name}" of container "${container.name}": ${e.message}`)
+        throw e
+      }
+    }
+    out.push({ source, target: m.mountPath.startsWith('/') ? m.mountPath : `/${m.mountPath}`, readOnly: volume.readOnly || (m.readOnly ?? false), propagation: propagation[m.mountPropagation ?? 'None'] ?? 'private' })
+  }
+  const has = (target: string): boolean => out.some((m) => m.target.replace(/\/$/, '') === target)
+  const own = (source: string, target: string): void => { if (!has(target)) out.push({ source, target, readOnly: false, propagation: 'private' }) }
+  own(record.paths.hosts, '/etc/hosts')
+  own(record.paths.resolvConf, '/etc/resolv.conf')
+  const message = record.paths.terminationMessage(container.name, input.attempt)
+  await files.makeDir(`${record.paths.root}/containers/${container.name}`, 0o755)
+  // Whatever user the container runs as may write its last words.
+  if ((await files.stat(message)) === undefined) await files.write(message, '', { mode: 0o666 })
+  own(message, terminationPath(container))
+  await files.makeDir(`${record.paths.logs}/${container.name}`)
+  return out
+}
+
+/** Throws {@link ConfigError}. */
+export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
+  const { pod, container, attempt, image, record } = input
+  const environment = makeEnvironment(pod, container, input.sources, input.facts)
+  if (!environment.ok) throw new ConfigError(environment.message)
+  const security = securityOf(pod, container, image.user, input.seccompDir)
+  if (!security.ok) throw new ConfigError(security.message)
+  const values = new Map(environment.env.map((e) => [e.name, e.value]))
+  const lookup = (name: string): string | undefined => values.get(name)
+  const argv = (list: readonly string[] | undefined): string[] | undefined => (list?.length ? list.map((a) => expand(a, lookup)) : undefined)
+  return {
+    name: container.name, attempt, image: image.id, command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
+    env: environment.env, mounts: await mountsOf(input, lookup), devices: [], resources: containerLimits(container), security: security.options,
+    oomScoreAdj: oomScoreAdj(pod, container, input.memoryCapacity), stdin: container.stdin ?? false, stdinOnce: container.stdinOnce ?? false, tty: container.tty ?? false,
+    logPath: record.paths.log(container.name, attempt),
+  }
+}

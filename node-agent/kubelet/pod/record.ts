@@ -1,0 +1,61 @@
+/** What the kubelet remembers of one pod beyond what desired state and runtime say. Lost with the process, and then found anew. */
+import type { PodStatus } from '../../../shared/api/core-v1.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { PodRef } from '../../link/link.ts'
+import type { Image } from '../../runtime/runtime.ts'
+import type { MountedVolume } from '../volumes/kind.ts'
+import type { BackoffEntry } from './backoff.ts'
+import type { PodPaths } from './paths.ts'
+import type { ImageState, ProbeResults, SetupState } from './plan.ts'
+import type { StoredPod } from './pod-facts.ts'
+
+export interface Trouble { readonly reason: string; readonly message: string }
+
+export interface PodRecord {
+  readonly ref: PodRef
+  readonly paths: PodPaths
+  /** The newest object; stays the last one once the pod is no longer desired. Undefined for leftovers of a pod nobody knows. */
+  pod: StoredPod | undefined
+  desired: boolean
+  setup: SetupState
+  setupFailures: number
+  ips: readonly string[]
+  released: 'no' | 'containers-kept' | 'all'
+  volumesStale: boolean
+  /** Monotonic; a token falls due. */
+  volumesDueAt: Millis | undefined
+  failed: Trouble | undefined
+  /** Wall clock. */
+  readonly startTime: Millis
+  /** Monotonic. */
+  readonly startedAt: Millis
+  lastStatus: PodStatus | undefined
+  /** Monotonic, of the first visit. */
+  firstSeenAt: Millis | undefined
+  seen: boolean
+  readonly volumes: Map<string, MountedVolume>
+  /** By container name. */
+  readonly images: Map<string, ImageState>
+  readonly pullBackoff: Map<string, BackoffEntry>
+  /** What a ready image state names. */
+  readonly resolved: Map<string, Image>
+  readonly backoff: Map<string, BackoffEntry>
+  readonly startRetryAt: Map<string, Millis>
+  readonly trouble: Map<string, Trouble>
+  readonly firstAttempt: Map<string, number>
+  /** By container id. */
+  readonly stopping: Map<string, Millis>
+  readonly endedAt: Map<string, Millis>
+  readonly messages: Map<string, string>
+  readonly probes: Map<string, ProbeResults>
+  /** Ends what goes on in the background for this pod. */
+  readonly abort: AbortController
+}
+
+export function createRecord(options: { ref: PodRef; paths: PodPaths; pod: StoredPod | undefined; startTime: Millis; startedAt: Millis }): PodRecord {
+  return {
+    ...options, desired: options.pod !== undefined, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined,
+    lastStatus: undefined, firstSeenAt: undefined, seen: false, volumes: new Map(), images: new Map(), pullBackoff: new Map(), resolved: new Map(), backoff: new Map(), startRetryAt: new Map(),
+    trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
+  }
+}
