@@ -20,8 +20,8 @@ export type FieldTable = Readonly<Record<string, string>>
 
 const modules = {
   'apps-v1': appsV1, 'authentication-v1': authenticationV1, 'authorization-v1': authorizationV1,
-  'autoscaling-v1': autoscalingV1, 'certificates-v1': certificatesV1, 'coordination-v1': coordinationV1, 'core-v1': coreV1,
-  'discovery-v1': discoveryV1, 'meta-v1': metaV1, 'policy-v1': policyV1, 'rbac-v1': rbacV1,
+  'autoscaling-v1': autoscalingV1, 'certificates-v1': certificatesV1, 'coordination-v1': coordinationV1,
+  'core-v1': coreV1, 'discovery-v1': discoveryV1, 'meta-v1': metaV1, 'policy-v1': policyV1, 'rbac-v1': rbacV1,
 } as unknown as Readonly<Record<string, Readonly<Record<string, FieldTable>>>>
 
 const merged = new Map<string, FieldTable>()
