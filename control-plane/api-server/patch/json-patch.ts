@@ -14,7 +14,7 @@ interface Operation { readonly op: string; readonly path: string; readonly from:
 
 /** The error of an operation that cannot be applied: upstream's 422, with the cause that upstream leaves out. */
 const unprocessable = (message: string): StatusError =>
-  new StatusError('Invalid', 'the server rejected our request due to an error in our request', { details: { causes: [{ reason: 'UnexpectedServerResponse', message }] } })
+  new StatusError('Invalid', 'the server rejected our request due to an error in our request', { details: { causes: [{ reason: 'UnexpectedServerResponse', message, field: 'patch' }] } })
 
 function read(patch: unknown): Operation[] {
   if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${isRecord(patch) ? 'object' : typeof patch} into Go value of type jsonpatch.Patch`)

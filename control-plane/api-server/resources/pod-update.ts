@@ -13,7 +13,7 @@ function validateDeadline(next: number | undefined, old: number | undefined): Fi
 }
 
 function validateTolerationChange(next: readonly Toleration[] | undefined, old: readonly Toleration[] | undefined): FieldError[] {
-  const bare = ({ tolerationSeconds: _, ...t }: Toleration): object => t
+  const bare = (t: Toleration): object => ({ ...t, tolerationSeconds: undefined })
   const kept = (old ?? []).every((o) => (next ?? []).some((n) => equalJson(bare(n), bare(o))))
   return kept ? [] : [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
 }
