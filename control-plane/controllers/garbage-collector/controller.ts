@@ -42,13 +42,14 @@ export function createGarbageCollector(deps: ControllerDeps, config: GarbageColl
   }
 
   /** The owner as the copy shows it; where it does not, the store is asked: absence in a copy proves nothing. */
-  const stateOf = async (dependent: Any, reference: { apiVersion: string; kind: string; name: string; uid: string }): Promise<OwnerState> => {
+  const stateOf = async (of: ResourceRef, dependent: Any, reference: { apiVersion: string; kind: string; name: string; uid: string }): Promise<OwnerState> => {
     const informer = informerOf(reference.apiVersion, reference.kind)
     if (!informer) return 'solid'
     const known = informer.byIndex('uid', reference.uid)[0]
     if (known && (!informer.ref.namespaced || known.metadata.namespace === dependent.metadata.namespace)) return ownerState(known, reference.uid)
     if (informer.ref.namespaced && !dependent.metadata.namespace) {
-      recorder.event({ group: '', version: 'v1', resource: '', kind: '', namespaced: false }, dependent, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${reference.apiVersion}/${reference.kind}, name: ${reference.name}, uid: ${reference.uid}] is namespaced, the object is not`)
+      const named = `[${reference.apiVersion}/${reference.kind}, name: ${reference.name}, uid: ${reference.uid}]`
+      recorder.event(of, dependent, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef ${named} is namespaced, the object is not`)
       return 'solid'
     }
     try {
@@ -71,7 +72,7 @@ export function createGarbageCollector(deps: ControllerDeps, config: GarbageColl
   }
   const judge = async (informer: Informer<KubeObject>, o: Any): Promise<void> => {
     const owners = new Map<string, OwnerState>()
-    for (const r of o.metadata.ownerReferences ?? []) owners.set(r.uid, await stateOf(o, r))
+    for (const r of o.metadata.ownerReferences ?? []) owners.set(r.uid, await stateOf(informer.ref, o, r))
     const plan = planObject({ object: o, owners, hasDependents: dependents(o).length > 0 })
     switch (plan.do) {
       case 'nothing': return
