@@ -45,6 +45,8 @@ export class RpcCalls implements NodeRpc {
     if (this.#waiting.size >= maxWaiting) throw new StatusError('TooManyRequests', `more than ${maxWaiting} calls to nodes wait for a reply`)
     const id = host.random.uuid()
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    // It may be rejected while the request is still being published; it is awaited below all the same.
+    promise.catch(() => {})
     this.#waiting.set(id, { node, done: resolve, failed: reject })
     const timeout = options.timeout ?? 10_000
     using _timer = host.clock.after(timeout, () => reject(new StatusError('Timeout', `node ${node} did not answer ${method} within ${timeout} ms`)))
