@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { silentLog } from '../../shared/host/log.ts'
 import { systemClock } from '../../shared/host/clock.ts'
 import { run, runOk } from '../../shared/host/exec.ts'
-import { startContainerd } from '../../test/testbed/daemons.ts'
+import { startContainerd, startDockerd } from '../../test/testbed/daemons.ts'
 import { testImage, writeTestImage } from '../../test/testbed/images.ts'
 import { runtimeConformance, type Fixture } from './conformance.ts'
 import { ContainerdRuntime } from './containerd/driver.ts'
+import { DockerRuntime } from './docker/driver.ts'
 import { FakeRuntime, type Script } from './fake.ts'
 
 runtimeConformance('fake', async (): Promise<Fixture> => {
@@ -42,6 +43,27 @@ runtimeConformance('containerd', async (): Promise<Fixture> => {
       make: async () => { await runOk(other('images', 'import', tar)); await runOk(other('run', '--detach', testImage, 'theirs', 'sleep', '1000')) },
       runs: async () => /theirs\s+\d+\s+RUNNING/.test((await runOk(other('tasks', 'ls'))).toString()),
       remove: async () => { await run(other('tasks', 'delete', '--force', 'theirs')); await run(other('containers', 'delete', 'theirs')) },
+    },
+    stop: async () => { await runtime.close(); await engine.stop() },
+  }
+})
+
+runtimeConformance('docker', async (): Promise<Fixture> => {
+  const engine = await startDockerd()
+  const make = (): DockerRuntime => new DockerRuntime({ host: engine.address, owner: 'test-node', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog })
+  let runtime = make()
+  const tar = join(engine.dir, 'image.tar')
+  const image = await writeTestImage(tar)
+  await runtime.importImage(tar)
+  const other = (...args: string[]): string[] => ['docker', '--host', engine.address, ...args]
+  return {
+    runtime: () => runtime, dir: engine.dir, image, real: true,
+    restartAgent: async () => { await runtime.close(); runtime = make() },
+    restartEngine: async () => { await engine.kill(); await engine.restart() },
+    foreign: {
+      make: async () => { await runOk(other('run', '--detach', '--network=none', '--name=theirs', testImage, 'sleep', '1000')) },
+      runs: async () => (await runOk(other('inspect', '--format', '{{.State.Running}}', 'theirs'))).toString().trim() === 'true',
+      remove: async () => { await run(other('rm', '--force', 'theirs')) },
     },
     stop: async () => { await runtime.close(); await engine.stop() },
   }

@@ -201,11 +201,11 @@ export function runtimeConformance(name: string, make: () => Promise<Fixture>): 
       test('hostname, shared network and IPC, own processes; read-only root; user and groups; resources', async ({ skip }) => {
         if (!f.real) skip('a fake has no inside')
         await pod({ hostname: 'my-host' }, async (s) => {
-          const look = ['sh', '-c', 'hostname; readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid; cat /etc/hostname']
+          const look = ['sh', '-c', 'hostname; readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; echo $$; cat /etc/hostname']
           const [a, b] = [await outputOf(s, { command: look }), await outputOf(s, { command: look })].map((r) => r.text.trim().split('\n'))
           expect([a![0], a![4]]).toEqual(['my-host', 'my-host'])
           expect(a!.slice(0, 3)).toEqual(b!.slice(0, 3))
-          expect(a![3]).not.toBe(b![3])
+          expect([a![3], b![3]]).toEqual(['1', '1'])
           await outputOf(s, { command: ['sh', '-c', 'echo shared > /dev/shm/x'] })
           expect((await outputOf(s, { command: ['cat', '/dev/shm/x'] })).text).toBe('shared\n')
           const base = spec().security
@@ -235,7 +235,7 @@ export function runtimeConformance(name: string, make: () => Promise<Fixture>): 
         await writeFile(join(inner, 'f'), 'inner')
         const mounts = [{ source: inner, target: '/data/sub', readOnly: true, propagation: 'private' as const }, { source: outer, target: '/data', readOnly: false, propagation: 'private' as const }]
         await pod({}, async (s) => {
-          expect((await outputOf(s, { command: ['sh', '-c', 'cat /data/sub/f; echo out > /data/g; echo no > /data/sub/f || echo refused'], mounts })).text).toMatch(/^inner[\s\S]*refused\n$/)
+          expect((await outputOf(s, { command: ['sh', '-c', 'cat /data/sub/f; echo out > /data/g; (echo no > /data/sub/f) 2>/dev/null || echo refused'], mounts })).text).toBe('innerrefused\n')
           expect(await readFile(join(outer, 'g'), 'utf8')).toBe('out\n')
         })
       })
@@ -255,6 +255,7 @@ export function runtimeConformance(name: string, make: () => Promise<Fixture>): 
 
       test('a container with a terminal', async ({ skip }) => {
         if (!f.real) skip('a fake has no inside')
+        if (rt().name === 'containerd') { await pod({}, (s) => expect(rt().startContainer(s.id, spec({ tty: true }), never)).rejects.toMatchObject({ code: 'unsupported' })); return }
         await pod({}, async (s) => { expect((await outputOf(s, { command: ['sh', '-c', 'tty; sleep 0.2'], tty: true })).text).toMatch(/\/dev\/(pts\/0|console)/) })
       })
     }

@@ -23,8 +23,8 @@ export const tasks = (e: Engine): string[] => ctr(e, 'tasks', 'ls')
 export const containers = (e: Engine): string[] => ctr(e, 'containers', 'ls', '-q', `labels."${ownerLabel}"==${owner}`)
 
 /** Creates and starts; returns once it runs. The shim appends output to `logPath` itself. */
-export const runContainer = (e: Engine, r: { id: string; configPath: string; logPath: string; pidFile: string; tty: boolean }): string[] => ctr(e, 'run', '--detach', '--runc-root', e.runcRoot,
-  ...(r.tty ? ['--tty'] : []), '--label', `${ownerLabel}=${owner}`, '--config', r.configPath, '--log-uri', `file://${r.logPath.split('/').map(encodeURIComponent).join('/')}`, '--pid-file', r.pidFile, r.id)
+export const runContainer = (e: Engine, r: { id: string; configPath: string; logPath: string; pidFile: string }): string[] => ctr(e, 'run', '--detach', '--runc-root', e.runcRoot,
+  '--label', `${ownerLabel}=${owner}`, '--config', r.configPath, '--log-uri', `file://${r.logPath.split('/').map(encodeURIComponent).join('/')}`, '--pid-file', r.pidFile, r.id)
 
 /** Removes container and ended task in one go. */
 export const removeContainers = (e: Engine, ids: readonly string[]): string[] => ctr(e, 'containers', 'delete', ...ids)

@@ -153,6 +153,7 @@ export class ContainerdRuntime implements Runtime {
     await this.#ready()
     const pod = this.#pods.get(sandbox)
     if (!pod) throw new RuntimeError('not-found', `sandbox ${sandbox} does not exist`)
+    if (spec.tty) throw new RuntimeError('unsupported', 'tty: true is not supported with containerd here: its shim writes a terminal\'s output to no log file; exec -t works, and the docker runtime has both')
     const id = containerId(sandbox, spec.name, spec.attempt)
     return this.#locks.run(sandbox, async () => {
       const present = this.#table.get(id)
@@ -227,6 +228,7 @@ export class ContainerdRuntime implements Runtime {
     await Promise.race([drained, Promise.resolve()])
     yield* readLog({
       path: logPath, options, signal, now: () => entry?.exit?.finishedAt ?? this.#o.clock.now(), index: () => entry?.watch?.index ?? kept!, ended: () => ended,
+      look: () => entry?.watch?.look() ?? Promise.resolve(),
       onEnd: (fn) => { void drained.then(fn) },
     })
   }

@@ -3,7 +3,6 @@ import type { Clock } from '../../../shared/base/host.ts'
 import { run } from '../../../shared/host/exec.ts'
 import { deviceNode, fileFacts, readText, removeTree, touch, writeText, type DeviceNode } from '../../../shared/host/tree.ts'
 import { RuntimeError, type Container, type ContainerSpec, type SandboxSpec } from '../runtime.ts'
-import { withPty } from '../pty.ts'
 import { resolveUser } from '../user.ts'
 import * as argv from './argv.ts'
 import type { ContainerTable } from './container-table.ts'
@@ -69,12 +68,12 @@ export async function launch(request: LaunchRequest): Promise<Container> {
 
 async function startIt(request: LaunchRequest): Promise<void> {
   const { engine, id, records, spec, signal } = request
-  const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id), tty: spec.tty })
+  const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id) })
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
-    const result = await run(spec.tty ? withPty(command) : command)
+    const result = await run(command)
     if (result.exitCode === 0) return
-    const output = `${result.stdout}\n${result.stderr}`
+    const output = result.stderr.toString()
     // The pod's shim was just ending with its last container: its socket answered once more and closed.
     if (attempt < 2 && /ttrpc: closed|shim.*connection refused|containerd-shim.*no such file|transport is closing/i.test(output)) {
       await run(argv.removeContainers(engine, [id]))

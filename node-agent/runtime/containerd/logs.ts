@@ -59,6 +59,8 @@ export interface LogRequest {
   readonly signal: AbortSignal
   readonly index: () => LogIndex
   readonly now: () => number
+  /** Brings the index up to date with the file. */
+  readonly look: () => Promise<void>
   /** Nothing more will be written. */
   readonly ended: () => boolean
   /** Calls back once when {@link ended} may have become true. */
@@ -80,22 +82,26 @@ export async function* readLog(request: LogRequest): AsyncGenerator<LogLine> {
   if (options.follow) request.onEnd(notify)
   let offset = await startOffset(request)
   let rest: Buffer = Buffer.alloc(0)
+  let last = 0
+  // A line read before the index knew of it must not look later than those after it.
+  const stamp = (at: number, line: Buffer): LogLine => { last = Math.max(last, request.index().timeAt(at, request.now())); return { time: rfc3339Nano(last), line } }
   while (!signal.aborted) {
     const ended = request.ended()
     changed = false
+    await request.look()
     for (;;) {
       const block = await readAt(path, offset + rest.length, blockSize)
       if (block.length === 0 || signal.aborted) break
       const data = rest.length > 0 ? Buffer.concat([rest, block]) : block
       const { lines, used } = cutLines(data)
-      for (const line of lines) { yield stamped(request, offset, line); offset += line.length }
+      for (const line of lines) { yield stamp(offset, line); offset += line.length }
       rest = Buffer.from(data.subarray(used))
     }
     if (ended || !options.follow) break
     if (!changed) await new Promise<void>((resolve) => { wake = resolve; if (changed || request.ended()) resolve() })
     if (((await fileFacts(path))?.size ?? 0) < offset + rest.length) { offset = 0; rest = Buffer.alloc(0) }
   }
-  if (rest.length > 0 && !signal.aborted) yield stamped(request, offset, rest)
+  if (rest.length > 0 && !signal.aborted) yield stamp(offset, rest)
 }
 
 function cutLines(data: Buffer): { lines: Buffer[]; used: number } {
@@ -107,11 +113,6 @@ function cutLines(data: Buffer): { lines: Buffer[]; used: number } {
     else if (data.length - used >= longestLine) { lines.push(data.subarray(used, used + longestLine)); used += longestLine }
     else return { lines, used }
   }
-}
-
-function stamped(request: LogRequest, offset: number, line: Buffer): LogLine {
-  const at = request.index().timeAt(offset, request.now())
-  return { time: rfc3339Nano(at), line }
 }
 
 /** RFC 3339 with nanoseconds from milliseconds that may have a fraction. */

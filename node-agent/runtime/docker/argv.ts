@@ -1,0 +1,88 @@
+/** Command lines of `docker`: request in, argv out. Pure. */
+import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
+
+export interface Engine {
+  /** `unix:///var/run/docker.sock`. */
+  readonly host: string
+  /** Marks what is ours on an engine that others use too. */
+  readonly owner: string
+}
+
+export const ownerLabel = 'bramble.owner'
+const docker = (e: Engine, ...args: readonly string[]): string[] => ['docker', '--host', e.host, ...args]
+const labels = (all: Readonly<Record<string, string>>): string[] => Object.entries(all).map(([k, v]) => `--label=${k}=${v}`)
+
+export const version = (e: Engine): string[] => docker(e, 'version', '--format', '{{.Server.Version}}')
+/** From `since` on, so that nothing is lost between a listing and the stream. */
+export const events = (e: Engine, since: string): string[] => docker(e, 'events', '--since', since, '--format', '{{json .}}',
+  ...['create', 'start', 'die', 'oom', 'destroy', 'load', 'pull', 'tag', 'untag', 'delete', 'import'].map((name) => `--filter=event=${name}`))
+export const ids = (e: Engine): string[] => docker(e, 'ps', '--all', '--quiet', '--no-trunc', `--filter=label=${ownerLabel}=${e.owner}`)
+export const inspect = (e: Engine, names: readonly string[]): string[] => docker(e, 'inspect', '--type', 'container', ...names)
+export const remove = (e: Engine, names: readonly string[]): string[] => docker(e, 'rm', '--force', '--volumes', ...names)
+export const kill = (e: Engine, names: readonly string[]): string[] => docker(e, 'kill', ...names)
+export const stop = (e: Engine, name: string, seconds: number): string[] => docker(e, 'stop', '--time', String(seconds), name)
+export const logs = (e: Engine, name: string, o: { follow: boolean; tail: number | undefined; since: string | undefined }): string[] => docker(e, 'logs', '--timestamps',
+  ...(o.follow ? ['--follow'] : []), ...(o.tail === undefined ? [] : [`--tail=${o.tail}`]), ...(o.since === undefined ? [] : [`--since=${o.since}`]), name)
+export const exec = (e: Engine, r: { id: string; stdin: boolean; tty: boolean; argv: readonly string[] }): string[] => docker(e, 'exec', ...(r.stdin ? ['--interactive'] : []), ...(r.tty ? ['--tty'] : []), r.id, ...r.argv)
+export const attach = (e: Engine, r: { id: string; stdin: boolean }): string[] => docker(e, 'attach', '--sig-proxy=false', '--detach-keys=', ...(r.stdin ? [] : ['--no-stdin']), r.id)
+export const images = (e: Engine): string[] => docker(e, 'image', 'ls', '--quiet', '--no-trunc')
+export const inspectImages = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'inspect', ...names)
+export const load = (e: Engine, tarPath: string): string[] => docker(e, 'image', 'load', '--input', tarPath)
+/** `configDir` holds the credentials, so that they never show on a command line. */
+export const pull = (e: Engine, reference: string, configDir: string | undefined): string[] => ['docker', ...(configDir === undefined ? [] : ['--config', configDir]), '--host', e.host, 'pull', reference]
+export const removeImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', ...names)
+
+/** The container that holds a pod's namespaces. */
+export function runPause(e: Engine, r: { name: string; image: string; spec: SandboxSpec; labels: Readonly<Record<string, string>> }): string[] {
+  const { spec } = r
+  return docker(e, 'run', '--detach', '--pull=never', `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${spec.cgroupParent}`, '--log-driver=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges',
+    ...(spec.hostNetwork ? ['--network=host', '--uts=host'] : ['--network=none', `--hostname=${spec.hostname}`]), spec.hostIPC ? '--ipc=host' : '--ipc=shareable', ...(spec.hostPID ? ['--pid=host'] : []),
+    ...Object.entries(spec.sysctls).map(([k, v]) => `--sysctl=${k}=${v}`), r.image,
+    // As first process of a shared process namespace it must reap what others leave behind: a shell that waits does.
+    ...(spec.shareProcessNamespace ? ['sh', '-c', 'while :; do sleep 2147483647 & wait; done'] : ['sleep', '2147483647']))
+}
+
+export interface RunRequest {
+  readonly name: string
+  readonly pause: string
+  readonly sandbox: SandboxSpec
+  readonly spec: ContainerSpec
+  readonly labels: Readonly<Record<string, string>>
+  readonly oomScoreAdj: number
+}
+
+export function runContainer(e: Engine, r: RunRequest): string[] {
+  const { spec, sandbox } = r
+  const { security, resources } = spec
+  const [entry, ...rest] = spec.command ?? []
+  const words = entry === undefined ? spec.args ?? [] : [...rest, ...(spec.args ?? [])]
+  return docker(e, 'run', '--detach', '--pull=never', `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=2',
+    ...(sandbox.hostNetwork ? ['--network=host', '--uts=host'] : [`--network=container:${r.pause}`]), sandbox.hostIPC ? '--ipc=host' : `--ipc=container:${r.pause}`,
+    ...(sandbox.hostPID ? ['--pid=host'] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
+    ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),
+    ...spec.mounts.map(mountFlag), ...spec.devices.map((d) => `--device=${d.hostPath}:${d.containerPath}:${d.permissions}`),
+    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
+}
+
+/** `--mount` is a line of CSV. */
+function mountFlag(m: ContainerSpec['mounts'][number]): string {
+  const field = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+  const propagation = m.propagation === 'private' ? 'rprivate' : m.propagation
+  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), `bind-propagation=${propagation}`, ...(m.readOnly ? ['readonly'] : [])].join(',')}`
+}
+
+function limits(r: ContainerSpec['resources']): string[] {
+  return [
+    ...(r.memoryBytes === undefined ? [] : [`--memory=${r.memoryBytes}`, `--memory-swap=${r.memoryBytes}`]), ...(r.cpuShares === undefined ? [] : [`--cpu-shares=${r.cpuShares}`]),
+    ...(r.cpuQuota === undefined ? [] : [`--cpu-quota=${r.cpuQuota}`]), ...(r.cpuPeriod === undefined ? [] : [`--cpu-period=${r.cpuPeriod}`]), ...(r.pids === undefined ? [] : [`--pids-limit=${r.pids}`]),
+  ]
+}
+
+function securityFlags(s: ContainerSpec['security']): string[] {
+  const user = s.uid === undefined ? [] : [`--user=${s.uid}${s.gid === undefined ? '' : `:${s.gid}`}`]
+  const seccomp = s.seccomp.type === 'unconfined' ? ['--security-opt=seccomp=unconfined'] : s.seccomp.type === 'localhost' ? [`--security-opt=seccomp=${s.seccomp.path}`] : []
+  return [
+    ...user, ...s.supplementalGroups.map((g) => `--group-add=${g}`), ...(s.privileged ? ['--privileged'] : []), ...(s.readOnlyRootfs ? ['--read-only'] : []), ...(s.noNewPrivileges ? ['--security-opt=no-new-privileges'] : []),
+    ...s.addCapabilities.map((c) => `--cap-add=${c}`), ...s.dropCapabilities.map((c) => `--cap-drop=${c}`), ...(s.privileged ? [] : seccomp),
+  ]
+}

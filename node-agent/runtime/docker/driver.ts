@@ -1,0 +1,462 @@
+/**
+ * {@link Runtime} on Docker's CLI. A pod is a pause container that holds the namespaces; its network is attached by the agent, not by Docker.
+ * Docker keeps the records (labels, exit codes, logs); memory mirrors them, refreshed by `docker events`.
+ */
+import { createHash } from 'node:crypto'
+import { createInterface } from 'node:readline'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
+import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
+import { run, runOk, start } from '../../../shared/host/exec.ts'
+import { writeBusyboxImage } from '../../../shared/host/oci-archive.ts'
+import { makeFolder, readText, removeTree, writeText } from '../../../shared/host/tree.ts'
+import { cgroupStats, processesIn } from '../containerd/cgroup.ts'
+import { readHostFacts } from '../containerd/host-facts.ts'
+import { lastError } from '../containerd/parse.ts'
+import { EventQueue } from '../event-queue.ts'
+import { canonicalId, isImageId, normalizeReference, parseImageReference } from '../image-reference.ts'
+import {
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
+  type SandboxSpec, type Session,
+} from '../runtime.ts'
+import { openSession } from '../session.ts'
+import { signalNumber } from '../signals.ts'
+import * as argv from './argv.ts'
+import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
+
+export interface DockerOptions {
+  /** `unix:///var/run/docker.sock`. */
+  readonly host: string
+  /** Marks this agent's containers: the node's name. */
+  readonly owner: string
+  /** For scratch files: credentials during a pull, the pause image. */
+  readonly stateDir: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const pauseImage = 'bramble.local/pause:1'
+type Known = Extract<Inspected, { kind: 'container' }>
+
+export class DockerRuntime implements Runtime {
+  readonly name = 'docker'
+  readonly #o: DockerOptions
+  readonly #engine: argv.Engine
+  readonly #all = new Map<string, Inspected>()
+  readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
+  readonly #changed = new Set<() => void>()
+  readonly #locks = new KeyedLock()
+  readonly #stop = new AbortController()
+  #images: Image[] | undefined
+  #ready: PromiseWithResolvers<void> = Promise.withResolvers()
+  #loop: Promise<void> | undefined
+  #pauseId: Promise<string> | undefined
+  #serial = 0
+
+  constructor(options: DockerOptions) {
+    this.#o = options
+    this.#engine = { host: options.host, owner: options.owner }
+    this.#ready.promise.catch(() => undefined)
+  }
+
+  #start(): Promise<void> {
+    this.#loop ??= this.#follow()
+    return this.#ready.promise
+  }
+
+  /** The event stream, restarted when it ends. */
+  async #follow(): Promise<void> {
+    const { clock, log } = this.#o
+    for (let failures = 0; !this.#stop.signal.aborted; failures++) {
+      try {
+        await this.#session(() => { failures = 0 })
+      } catch (e) {
+        if (this.#stop.signal.aborted) break
+        log.warn('docker is not reachable', { error: e as Error })
+        this.#ready.reject(new RuntimeError('unavailable', `docker at ${this.#engine.host}: ${(e as Error).message}`))
+        this.#ready = Promise.withResolvers()
+        this.#ready.promise.catch(() => undefined)
+      }
+      await clock.sleep(100 * 2 ** Math.min(failures, 5), this.#stop.signal).catch(() => undefined)
+    }
+    this.#ready.reject(new RuntimeError('unavailable', 'the driver is closed'))
+  }
+
+  async #session(connected: () => void): Promise<void> {
+    const child = start(argv.events(this.#engine, (this.#o.clock.now() / 1000 - 1).toFixed(3)), { stdio: ['ignore', 'pipe', 'pipe'] })
+    let errors = ''
+    child.stderr?.on('data', (d: Buffer) => { errors = (errors + d.toString()).slice(-2000) })
+    const ended = new Promise<never>((_, reject) => { child.once('error', reject); child.once('close', (code) => reject(new Error(`event stream ended (${code ?? 'signal'}) ${errors.trim()}`))) })
+    ended.catch(() => undefined)
+    const kill = (): void => { child.kill('SIGKILL') }
+    this.#stop.signal.addEventListener('abort', kill, { once: true })
+    createInterface({ input: child.stdout! }).on('line', (line) => this.#onEvent(line))
+    try {
+      await Promise.race([this.#relist(), ended])
+      connected()
+      this.#ready.resolve()
+      this.#emit({ type: 'resync' })
+      await ended
+    } finally {
+      this.#stop.signal.removeEventListener('abort', kill)
+      kill()
+    }
+  }
+
+  async #relist(): Promise<void> {
+    this.#images = undefined
+    const ids = (await runOk(argv.ids(this.#engine))).toString().split('\n').filter(Boolean)
+    const found = ids.length === 0 ? [] : parseInspect((await run(argv.inspect(this.#engine, ids))).stdout.toString(), this.#engine.owner)
+    this.#all.clear()
+    for (const i of found) this.#all.set(idOf(i), i)
+  }
+
+  #onEvent(line: string): void {
+    const event = parseEvent(line, this.#engine.owner)
+    if (!event) return
+    if (event.type === 'image') { this.#images = undefined; return }
+    const { id, type } = event
+    this.#locks.run(`event ${id}`, async () => {
+      const before = this.#all.get(id)
+      if (type === 'destroy') this.#all.delete(id)
+      else await this.#refresh(id)
+      const known = this.#all.get(id) ?? before
+      if (known?.kind !== 'container' || type === 'create') return
+      this.#emit({ type: ({ start: 'started', die: 'exited', oom: 'oom', destroy: 'removed' } as const)[type], containerId: id, podUid: known.container.podUid })
+    }).catch((e: unknown) => this.#o.log.warn('docker inspect failed', { container: id, error: e as Error }))
+  }
+
+  /** Reads one again from the engine; forgets what is gone. */
+  async #refresh(id: string): Promise<Inspected | undefined> {
+    const result = await run(argv.inspect(this.#engine, [id]))
+    const found = result.exitCode === 0 ? parseInspect(result.stdout.toString(), this.#engine.owner)[0] : undefined
+    if (found) this.#all.set(idOf(found), found)
+    else if (/No such/i.test(result.stderr.toString())) this.#all.delete(id)
+    for (const wake of [...this.#changed]) wake()
+    return found
+  }
+
+  async version(): Promise<string> { return (await runOk(argv.version(this.#engine))).toString().trim() }
+
+  async runSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    signal.throwIfAborted()
+    await this.#start()
+    const name = `bramble-${digest(this.#engine.owner, spec.podUid, spec.attempt)}`
+    return this.#locks.run(name, async () => {
+      const present = [...this.#all.values()].find((i) => i.kind === 'sandbox' && i.sandbox.podUid === spec.podUid && i.sandbox.attempt === spec.attempt)
+      if (present?.kind === 'sandbox') return present.sandbox
+      const image = await (this.#pauseId ??= this.#ensurePause().catch((e: unknown) => { this.#pauseId = undefined; throw e }))
+      const labels = { [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'sandbox', 'bramble.pod-uid': spec.podUid, 'bramble.sandbox-spec': JSON.stringify(spec) }
+      const result = await run(argv.runPause(this.#engine, { name, image, spec, labels }))
+      if (result.exitCode !== 0 && !/is already in use/.test(result.stderr.toString())) {
+        await run(argv.remove(this.#engine, [name]))
+        const error = classifyStart(result.exitCode, result.stderr.toString())
+        throw error.code === 'start-failed' ? new RuntimeError('create-failed', error.message) : error
+      }
+      const made = await this.#refresh(name)
+      if (made?.kind !== 'sandbox') throw new RuntimeError('create-failed', `pause container ${name} vanished`)
+      return made.sandbox
+    })
+  }
+
+  async #ensurePause(): Promise<string> {
+    const there = await run(argv.inspectImages(this.#engine, [pauseImage]))
+    if (there.exitCode === 0) return parseImages(there.stdout.toString())[0]!.id
+    await makeFolder(this.#o.stateDir)
+    const tar = `${this.#o.stateDir}/pause.tar`
+    const id = await writeBusyboxImage(tar, pauseImage)
+    await runOk(argv.load(this.#engine, tar))
+    await removeTree(tar)
+    return id
+  }
+
+  async stopSandbox(id: string): Promise<void> {
+    await this.#start()
+    const sandbox = this.#all.get(id)
+    if (sandbox?.kind !== 'sandbox') return
+    const running = [...this.#containersOf(id).filter((c) => c.container.state === 'running').map((c) => c.container.id), ...(sandbox.sandbox.state === 'ready' ? [id] : [])]
+    if (running.length === 0) return
+    const result = await run(argv.kill(this.#engine, running))
+    if (result.exitCode !== 0 && !/is not running|No such container/.test(result.stderr.toString())) throw new Error(lastError(result.stderr.toString()))
+    await Promise.all(running.map((r) => this.#settled(r)))
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    await this.#start()
+    if (this.#all.get(id)?.kind !== 'sandbox') return
+    await this.#remove([...this.#containersOf(id).map((c) => c.container.id), id])
+  }
+
+  async #remove(ids: readonly string[]): Promise<void> {
+    const result = await run(argv.remove(this.#engine, ids))
+    if (result.exitCode !== 0 && !/No such container|already in progress/.test(result.stderr.toString())) throw new Error(lastError(result.stderr.toString()))
+    for (const id of ids) {
+      const known = this.#all.get(id)
+      this.#all.delete(id)
+      if (known?.kind === 'container') this.#emit({ type: 'removed', containerId: id, podUid: known.container.podUid })
+    }
+  }
+
+  #containersOf(sandbox: string): Known[] { return [...this.#all.values()].filter((i): i is Known => i.kind === 'container' && i.container.sandboxId === sandbox) }
+
+  async startContainer(sandboxId: string, spec: ContainerSpec, signal: AbortSignal): Promise<Container> {
+    signal.throwIfAborted()
+    await this.#start()
+    const sandbox = this.#all.get(sandboxId)
+    if (sandbox?.kind !== 'sandbox') throw new RuntimeError('not-found', `sandbox ${sandboxId} does not exist`)
+    return this.#locks.run(`${sandboxId} ${spec.name} ${spec.attempt}`, async () => {
+      const present = this.#containersOf(sandboxId).find((c) => c.container.name === spec.name && c.container.attempt === spec.attempt)
+      if (present && present.container.state !== 'created') return present.container
+      if (present) await this.#remove([present.container.id])
+      return this.#launch(sandboxId, sandbox.spec, spec)
+    })
+  }
+
+  async #launch(sandboxId: string, sandbox: SandboxSpec, spec: ContainerSpec): Promise<Container> {
+    const image = await this.image(spec.image)
+    if (!image) throw new RuntimeError('create-failed', `image ${spec.image} is not present`)
+    const facts = await readHostFacts()
+    const name = `bramble-${digest(sandboxId, spec.name, spec.attempt)}`
+    const labels = {
+      [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'container', 'bramble.sandbox': sandboxId, 'bramble.pod-uid': sandbox.podUid, 'bramble.name': spec.name, 'bramble.attempt': String(spec.attempt),
+      'bramble.image': image.tags[0] ?? image.digests[0] ?? image.id,
+    }
+    const oomScoreAdj = facts.capabilities.includes('CAP_SYS_RESOURCE') ? spec.oomScoreAdj : Math.max(spec.oomScoreAdj, facts.oomScoreAdj)
+    const result = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj }))
+    if (result.exitCode !== 0) {
+      const error = classifyStart(result.exitCode, result.stderr.toString())
+      if (error.code !== 'start-failed') await run(argv.remove(this.#engine, [name]))
+      await this.#refresh(name)
+      throw error
+    }
+    const made = await this.#refresh(name)
+    if (made?.kind !== 'container') throw new RuntimeError('create-failed', `container ${name} vanished`)
+    return made.container
+  }
+
+  async stopContainer(id: string, grace: Millis): Promise<void> {
+    await this.#start()
+    const known = this.#all.get(id)
+    if (known?.kind !== 'container' || known.container.state !== 'running') return
+    const { pid } = known.container
+    const ours = pid !== undefined && (await readText(`/proc/${pid}/cgroup`))?.includes(id) === true
+    if (grace > 0 && ours) {
+      try { process.kill(pid, signalNumber(known.stopSignal)) } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+      const timer = new AbortController()
+      const done = await Promise.race([this.#settled(id).then(() => true), this.#o.clock.sleep(grace, timer.signal).then(() => false, () => false)])
+      timer.abort()
+      if (done) return
+    }
+    const result = await run(argv.kill(this.#engine, [id]))
+    if (result.exitCode !== 0 && !/is not running|No such container/.test(result.stderr.toString())) throw new Error(lastError(result.stderr.toString()))
+    await this.#settled(id)
+  }
+
+  /** Resolves when memory knows that it runs no more. */
+  async #settled(id: string): Promise<void> {
+    const runs = (): boolean => { const i = this.#all.get(id); return i !== undefined && (i.kind === 'container' ? i.container.state === 'running' : i.sandbox.state === 'ready') }
+    while (runs() && !this.#stop.signal.aborted) {
+      const wake = Promise.withResolvers<void>()
+      this.#changed.add(wake.resolve)
+      const timer = new AbortController()
+      // The event is enough; asked besides in case the stream has just broken.
+      await Promise.race([wake.promise, this.#o.clock.sleep(5000, timer.signal).then(() => this.#refresh(id), () => undefined)])
+      timer.abort()
+      this.#changed.delete(wake.resolve)
+    }
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#start()
+    if (this.#all.get(id)?.kind === 'container') await this.#remove([id])
+  }
+
+  async list(): Promise<{ sandboxes: Sandbox[]; containers: Container[] }> {
+    await this.#start()
+    const all = [...this.#all.values()]
+    return { sandboxes: all.flatMap((i) => (i.kind === 'sandbox' ? [i.sandbox] : [])), containers: all.flatMap((i) => (i.kind === 'container' ? [i.container] : [])) }
+  }
+
+  async inspect(id: string): Promise<Container | undefined> {
+    await this.#start()
+    const known = this.#all.get(id)
+    return known?.kind === 'container' ? known.container : undefined
+  }
+
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    const queue = new EventQueue<RuntimeEvent>(signal, { type: 'resync' })
+    this.#listeners.add(queue)
+    signal.addEventListener('abort', () => this.#listeners.delete(queue), { once: true })
+    this.#start().catch((e: unknown) => this.#o.log.warn('waiting for docker', { error: e as Error }))
+    return queue
+  }
+
+  async #running(id: string): Promise<Container> {
+    const c = await this.inspect(id)
+    if (!c) throw new RuntimeError('not-found', `container ${id} does not exist`)
+    if (c.state !== 'running') throw new RuntimeError('not-found', `container ${id} is not running`)
+    return c
+  }
+
+  async execSync(id: string, command: readonly string[], timeout: Millis, maxBytes: number): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer; timedOut: boolean }> {
+    await this.#running(id)
+    const mark = this.#mark()
+    const r = await run(this.#marked(argv.exec(this.#engine, { id, stdin: false, tty: false, argv: command }), mark), { timeout, maxBytes })
+    if (r.timedOut) await this.#killMarked(id, mark)
+    return { exitCode: r.exitCode, stdout: r.stdout, stderr: r.stderr, timedOut: r.timedOut }
+  }
+
+  /** An exec outlives its client and its pid is not told: a variable in its environment finds it again. */
+  #mark(): string { return `BRAMBLE_EXEC=${process.pid}-${this.#serial++}` }
+  #marked(command: readonly string[], mark: string): string[] { const at = command.indexOf('exec') + 1; return [...command.slice(0, at), `--env=${mark}`, ...command.slice(at)] }
+
+  async #killMarked(id: string, mark: string): Promise<void> {
+    const known = this.#all.get(id)
+    if (known?.kind !== 'container') return
+    for (const pid of await processesIn(known.cgroupPath)) {
+      const env = await readText(`/proc/${pid}/environ`)
+      if (!env?.split('\0').includes(mark)) continue
+      try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+    }
+  }
+
+  async exec(id: string, request: ExecRequest): Promise<Session> {
+    await this.#running(id)
+    const mark = this.#mark()
+    const command = this.#marked(argv.exec(this.#engine, { id, ...request }), mark)
+    return openSession({ command, tty: request.tty, stdin: request.stdin, clock: this.#o.clock, killInside: () => this.#killMarked(id, mark) })
+  }
+
+  async attach(id: string, request: { stdin: boolean; tty: boolean }): Promise<Session> {
+    await this.#running(id)
+    return openSession({ command: argv.attach(this.#engine, { id, stdin: request.stdin }), ...request, clock: this.#o.clock, killInside: () => Promise.resolve() })
+  }
+
+  async *logs(id: string, _logPath: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+    await this.#start()
+    if (options.tailLines === 0 && !options.follow) return
+    const since = options.since === undefined ? undefined : new Date(options.since).toISOString()
+    const known = this.#all.get(id)
+    const child = start(argv.logs(this.#engine, id, { follow: options.follow, tail: options.tailLines, since }), { stdio: ['ignore', 'pipe', 'pipe'] })
+    let errors = ''
+    const kill = (): void => { child.kill('SIGKILL') }
+    signal.addEventListener('abort', kill, { once: true })
+    const ended = new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 0)) })
+    ended.catch(() => undefined)
+    if (known === undefined) child.stderr?.on('data', (d: Buffer) => { errors += d.toString() })
+    try {
+      for await (const line of mergedLines(child.stdout!, child.stderr!)) {
+        if (signal.aborted) return
+        const space = line.indexOf(32)
+        yield { time: nanos(line.subarray(0, space).toString()), line: line.subarray(space + 1) }
+      }
+      if (await ended !== 0 && !signal.aborted && known === undefined) throw new RuntimeError('not-found', lastError(errors))
+    } finally {
+      signal.removeEventListener('abort', kill)
+      kill()
+    }
+  }
+
+  async pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+    await this.#start()
+    const name = normalizeReference(reference)
+    const { domain } = parseImageReference(reference)
+    if (options.plainHttp && !/^(localhost|127\.|\[::1\])/.test(domain)) this.#o.log.debug('the daemon decides whether a registry may be plain HTTP (insecure-registries)', { registry: domain })
+    progress(`Pulling ${name}`)
+    const configDir = auth && `${this.#o.stateDir}/auth-${process.pid}-${this.#serial++}`
+    try {
+      if (configDir) {
+        await makeFolder(configDir)
+        const server = domain === 'docker.io' ? 'https://index.docker.io/v1/' : domain
+        await writeText(`${configDir}/config.json`, JSON.stringify({ auths: { [server]: { auth: Buffer.from(`${auth.username}:${auth.password}`).toString('base64') } } }))
+      }
+      const result = await run(argv.pull(this.#engine, name, configDir), { timeout: 3_600_000, signal })
+      if (result.exitCode !== 0) throw classifyPull(reference, result.stderr.toString())
+    } finally {
+      if (configDir) await removeTree(configDir)
+    }
+    this.#images = undefined
+    const image = await this.image(name)
+    if (!image) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not there`)
+    return image
+  }
+
+  async image(reference: string): Promise<Image | undefined> {
+    const name = isImageId(reference) ? undefined : normalizeReference(reference)
+    const all = await this.images()
+    if (name === undefined) return all.find((i) => i.id === canonicalId(reference))
+    return all.find((i) => i.tags.includes(name) || i.digests.includes(name))
+  }
+
+  async images(): Promise<readonly Image[]> {
+    await this.#start()
+    if (this.#images) return this.#images
+    const ids = [...new Set((await runOk(argv.images(this.#engine))).toString().split('\n').filter(Boolean))]
+    const found = ids.length === 0 ? [] : parseImages((await run(argv.inspectImages(this.#engine, ids))).stdout.toString())
+    this.#images = found.map((i) => ({ ...i, tags: i.tags.map(normalizeReference), digests: i.digests.map(normalizeReference) })).filter((i) => !i.tags.includes(pauseImage))
+    return this.#images
+  }
+
+  async removeImage(id: string): Promise<void> {
+    const image = await this.image(id)
+    if (!image) return
+    const result = await run(argv.removeImage(this.#engine, image.tags.length > 0 ? image.tags : [image.id]))
+    this.#images = undefined
+    if (result.exitCode !== 0 && !/No such image/.test(result.stderr.toString())) throw new RuntimeError('unsupported', lastError(result.stderr.toString()))
+  }
+
+  async importImage(tarPath: string): Promise<readonly string[]> {
+    await this.#start()
+    const result = await run(argv.load(this.#engine, tarPath), { timeout: 600_000 })
+    if (result.exitCode !== 0) throw new RuntimeError('create-failed', `import of ${tarPath}: ${lastError(result.stderr.toString())}`)
+    this.#images = undefined
+    return [...result.stdout.toString().matchAll(/^Loaded image: (\S+)$/gm)].map((m) => normalizeReference(m[1]!))
+  }
+
+  async stats(): Promise<readonly ContainerStats[]> {
+    await this.#start()
+    const running = [...this.#all.values()].filter((i): i is Known => i.kind === 'container' && i.container.state === 'running')
+    const read = await Promise.all(running.map(async (k) => ({ k, s: await cgroupStats(k.cgroupPath) })))
+    return read.flatMap(({ k, s }) => (s ? [{ containerId: k.container.id, podUid: k.container.podUid, ...s }] : []))
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('closed'))
+    await this.#loop
+    for (const queue of this.#listeners) queue.close()
+    this.#listeners.clear()
+  }
+
+  #emit(event: RuntimeEvent): void { for (const queue of this.#listeners) queue.push(event) }
+}
+
+const idOf = (i: Inspected): string => (i.kind === 'sandbox' ? i.sandbox.id : i.container.id)
+const digest = (...parts: readonly (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 40)
+
+/** Docker leaves trailing zeros out. */
+const nanos = (time: string): string => time.replace(/(?:\.(\d+))?Z$/, (_, f: string | undefined) => `.${(f ?? '').padEnd(9, '0')}Z`)
+
+/** Whole lines of both streams as they come. */
+async function* mergedLines(...streams: readonly NodeJS.ReadableStream[]): AsyncGenerator<Buffer> {
+  const readers = streams.map((s) => linesOf(s))
+  const next = readers.map((r, i) => r.next().then((result) => ({ i, result })))
+  const open = new Set(readers.keys())
+  while (open.size > 0) {
+    const { i, result } = await Promise.race([...open].map((k) => next[k]!))
+    if (result.done) { open.delete(i); continue }
+    yield result.value
+    next[i] = readers[i]!.next().then((r) => ({ i, result: r }))
+  }
+}
+
+async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of stream) {
+    rest = rest.length > 0 ? Buffer.concat([rest, chunk as Buffer]) : chunk as Buffer
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      yield rest.subarray(0, end + 1)
+      rest = rest.subarray(end + 1)
+    }
+  }
+  if (rest.length > 0) yield rest
+}
