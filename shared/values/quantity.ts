@@ -26,7 +26,7 @@ const badSuffix = (): QuantityError => new QuantityError("unable to parse quanti
 const nanoPerUnit = 1_000_000_000n
 const decimalExponents: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 }
 const binaryShifts: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 }
-/** 2^63-1 units: larger values are capped, as upstream does. */
+/** 2^63-1 units: larger values of the binary family are capped, as upstream does. */
 const maxNano = 9_223_372_036_854_775_807n * nanoPerUnit
 
 const shape = /^([+-]?)(\d*)(?:\.(\d*))?([a-zA-Z]*)([+-]?\d*)$/
@@ -50,7 +50,7 @@ export function parseQuantity(text: string): Quantity {
     const divisor = 10n ** BigInt(-scale)
     nano = (numerator + divisor - 1n) / divisor
   }
-  if (nano > maxNano) nano = maxNano
+  if (format === 'BinarySI' && nano > maxNano) nano = maxNano
   // The binary family has no way to write a fraction, and upstream prints small values as decimals.
   const finest = format === 'BinarySI' && nano < 1024n * nanoPerUnit && nano % nanoPerUnit !== 0n ? 'DecimalSI' : format
   return { nano: sign === '-' ? -nano : nano, format: finest }
@@ -91,14 +91,28 @@ export function formatQuantity(q: Quantity): string {
   return `${sign}${n}${power === 0 ? '' : `e${power}`}`
 }
 
-/** The canonical text of a quantity given as text or as a JSON number. Throws {@link QuantityError}. */
+/**
+ * The text upstream answers with for a quantity given as text or as a JSON number: the canonical form, except that upstream keeps a
+ * text its fast path takes for canonical (`1.500`, `+5`, `12E6`). Throws {@link QuantityError}.
+ */
 export function canonicalQuantity(value: string | number): string {
-  const text = typeof value === 'number' ? String(value) : value
-  // Most quantities are plain: an integer with a suffix that cannot be reduced.
-  if (plain.test(text)) return text
-  return formatQuantity(parseQuantity(text.trim()))
+  const text = typeof value === 'number' ? String(value) : value.trim()
+  const m = kept.exec(text)
+  if (m && isKept(m[1] as string, m[2] ?? '', m[3] ?? '')) return text
+  return formatQuantity(parseQuantity(text))
 }
-const plain = /^[1-9]\d{0,2}(m|k|M|G|Mi|Gi|Ki)?$/
+const kept = /^[+-]?0*(\d{1,15})(?:\.(\d{0,9}))?([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,3})?$/
+
+/** Upstream's test on its fast path; `whole` is without leading zeros. */
+function isKept(whole: string, fraction: string, suffix: string): boolean {
+  const digits = whole + fraction
+  if (digits.length > 18) return false
+  const shift = binaryShifts[suffix]
+  if (shift !== undefined) return fraction === '' && whole.length + Math.trunc((shift * 3) / 10) + 1 <= 15 && Number(whole) % 8 !== 0
+  const power = decimalExponents[suffix] ?? Number(suffix.slice(1))
+  const scale = power - fraction.length
+  return scale >= -9 && scale % 3 === 0 && !digits.endsWith('000') && !digits.startsWith('0')
+}
 
 /** Below zero, zero, above zero as a is smaller, equal, larger. */
 export const compareQuantity = (a: Quantity, b: Quantity): number => (a.nano < b.nano ? -1 : a.nano > b.nano ? 1 : 0)
