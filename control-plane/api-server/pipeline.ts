@@ -171,6 +171,6 @@ async function readBody(req: IncomingMessage): Promise<Buffer> {
     })
     req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
     req.on('error', reject)
-    req.on('close', () => reject(new StatusError('BadRequest', 'the client closed the connection before the body was complete')))
+    req.on('close', () => { if (!req.complete) reject(new StatusError('BadRequest', 'the client closed the connection before the body was complete')) })
   })
 }
