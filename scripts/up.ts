@@ -68,7 +68,7 @@ async function startAgent(options: UpOptions, engine: string): Promise<void> {
     const images = join(dataDir, 'images')
     await mkdir(images, { recursive: true })
     await writeImage(join(images, 'hello.tar'))
-    const joined = await stat(join(dataDir, 'pki')).then(() => true, () => false)
+    const joined = await stat(join(dataDir, 'link/node.pem')).then(() => true, () => false)
     // The token is passed in the environment: arguments are for everybody to see.
     const env = joined ? process.env : { ...process.env, BRAMBLE_TOKEN: (await bramble('token', 'create', '--ttl', '1h')).trim() }
     await services.start('node-agent', [

@@ -12,3 +12,9 @@ export const systemClock: Clock = {
     return { [Symbol.dispose]: () => clearTimeout(timer) }
   },
 }
+
+/** Keeps a process alive that waits on nothing but unreferenced timers, until disposed. */
+export function keepAlive(): Disposable {
+  const timer = setInterval(() => undefined, 2 ** 31 - 1)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}

@@ -164,7 +164,7 @@ export class Cluster {
   }
 
   async startAgent(): Promise<void> {
-    const joined = await readIfThere(join(this.dir, 'agent/pki/client.crt')) !== undefined
+    const joined = await readIfThere(join(this.dir, 'agent/link/node.pem')) !== undefined
     await this.agent.start([], joined ? {} : { BRAMBLE_TOKEN: (await runOk(this.cli(['token', 'create']))).toString().trim() })
   }
 

@@ -19,6 +19,9 @@ export interface DesiredTables {
 type Changed = (node: string | 'all') => void
 const idOf = (kind: DesiredKindName, o: Stored<KubeObject>): ObjectId => [kind, o.metadata.namespace ?? '', o.metadata.name]
 
+/** Ranges and ports of the cluster, which every node needs; public, so nothing is let out by it. */
+const clusterInfo = keyOf(['ConfigMap', 'kube-public', 'cluster-info'])
+
 /** `changed` is called within the informers' handlers: note it, and act later. */
 export function createDesiredTables(informers: SharedInformers, changed: Changed): DesiredTables {
   const common = new ChangeTable()
@@ -48,6 +51,7 @@ export function createDesiredTables(informers: SharedInformers, changed: Changed
   for (const kind of ['ConfigMap', 'Secret', 'ServiceAccount'] as const) {
     const put1 = (o: Stored<KubeObject>): void => {
       const id = idOf(kind, o)
+      if (keyOf(id) === clusterInfo) return put('all', id, o)
       const nodes = scope.nodesOf(id)
       if (nodes.length === 0) return
       const digest = digestOf(kind, o)

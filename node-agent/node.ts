@@ -1,0 +1,137 @@
+/** The parts of a node agent, in the order they start. Alone in knowing implementations. */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf } from '../shared/base/errors.ts'
+import type { Host } from '../shared/base/host.ts'
+import type { Service } from '../shared/api/core-v1.ts'
+import type { EndpointSlice } from '../shared/api/discovery-v1.ts'
+import { run } from '../shared/host/exec.ts'
+import { readIfThere } from '../shared/host/files.ts'
+import { detectBackend, iptablesOf, type Iptables } from '../shared/host/iptables.ts'
+import { openDatabase } from '../shared/host/sqlite.ts'
+import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
+import { allocationSchema, createAllocations } from './allocations.ts'
+import type { AgentConfig } from './config.ts'
+import { importArchives } from './image-archives.ts'
+import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
+import { createStreamServer } from './kubelet/streams/serve-streams.ts'
+import { createLink, type AgentLink } from './link/agent-link.ts'
+import { dialTls } from './link/tls-connection.ts'
+import { createBridgeNetwork } from './network/bridge-network.ts'
+import type { AllocationStore, PodNetwork } from './network/network.ts'
+import { openNetworkGate } from './pod-network-gate.ts'
+import { createProxy, type Proxy } from './proxy/proxy.ts'
+import { ContainerdRuntime } from './runtime/containerd/driver.ts'
+import { DockerRuntime } from './runtime/docker/driver.ts'
+import type { Runtime } from './runtime/runtime.ts'
+
+export interface RunningNode {
+  /** Containers, routes and rules stay: the next agent adopts them. */
+  close(): Promise<void>
+}
+
+const writeSysctl = (key: string, value: string): Promise<void> => writeFile(join('/proc/sys', key), value)
+
+/** State that a reboot shall empty, one folder an agent. */
+const stateDir = (config: AgentConfig): string => `/run/bramble/${createHash('sha256').update(config.dataDir).digest('hex').slice(0, 8)}`
+
+async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
+  const docker = (): Runtime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), clock: host.clock, log: host.log.child('docker') })
+  if (config.runtime === 'docker') return docker()
+  if (config.runtime === 'auto') {
+    const candidate = docker()
+    try {
+      host.log.info('docker answers and is used', { version: await candidate.version() })
+      return candidate
+    } catch (e) {
+      await candidate.close()
+      host.log.info('docker does not answer; containerd is used', { error: messageOf(e) })
+    }
+  }
+  return new ContainerdRuntime({
+    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), clock: host.clock, log: host.log.child('containerd'),
+  })
+}
+
+async function openNetwork(config: AgentConfig, host: Host, allocations: AllocationStore): Promise<{ network: PodNetwork; iptables: Iptables }> {
+  const iptables = iptablesOf(run, await detectBackend(run, await readIfThere('/proc/net/ip_tables_names') ?? ''))
+  return { iptables, network: createBridgeNetwork({ exec: run, iptables, allocations, writeSysctl, log: host.log.child('network'), bridge: config.bridge }) }
+}
+
+/** Services and slices to the proxy, whenever they change, once a first state is known. */
+function followServices(link: AgentLink, proxy: Proxy): Disposable {
+  const update = (): void => { if (link.desired.known) proxy.update(link.desired.list<Service>('Service'), link.desired.list<EndpointSlice>('EndpointSlice')) }
+  update()
+  return link.desired.onChange((changes) => { if (changes.some((c) => c.kind === 'Service' || c.kind === 'EndpointSlice')) update() })
+}
+
+function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLink; kubelet: Kubelet; runtime: Runtime }): void {
+  const { config, host, link, kubelet, runtime } = options
+  const url = new URL(config.serverUrl)
+  const methods = createStreamServer({
+    runtime, log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
+    target: {
+      serverUrl: config.serverUrl,
+      connect: () => dialTls({ host: url.hostname, port: Number(url.port || 443), ca: link.credentials().caPem, identity: link.credentials(), clock: host.clock }),
+    },
+  })
+  for (const method of ['exec', 'attach', 'logs'] as const) {
+    const serve = methods[method] as (params: StreamMethods[typeof method], path: string) => Promise<unknown>
+    link.rpc.register(method, (params, context) => serve(params as StreamMethods[typeof method], context.dial ?? ''))
+  }
+}
+
+export async function startNode(config: AgentConfig, host: Host, version: string): Promise<RunningNode> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await mkdir(stateDir(config), { recursive: true, mode: 0o700 })
+  const link = await createLink({
+    host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
+  })
+  const runtime = await openRuntime(config, host)
+  const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })
+  const { network, iptables } = await openNetwork(config, host, createAllocations(database))
+  const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
+  const kubelet = createKubelet({
+    host, runtime, network: gate, desired: link.desired, sink: link.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
+    config: { clusterDomain: config.clusterDomain, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+  })
+  await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
+  await kubelet.start()
+  serveStreams({ config, host, link, kubelet, runtime })
+  // Rules name the cluster's range, so they wait for it; after a reboot it is in the desired state already.
+  const following = gate.ready.then((clusterCIDR) => {
+    const proxy = createProxy({ exec: run, iptables, clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, writeSysctl, clusterCIDR })
+    return { proxy, subscription: followServices(link, proxy) }
+  })
+  following.catch((e: unknown) => host.log.error('service routing did not start', { error: messageOf(e) }))
+  let routing: Awaited<typeof following> | undefined
+  void following.then((r) => { routing = r })
+  return {
+    async close() {
+      gate.close()
+      routing?.subscription[Symbol.dispose]()
+      await routing?.proxy.stop()
+      await kubelet.stop()
+      await runtime.close()
+      await link.close()
+      await database.close()
+    },
+  }
+}
+
+/** Removes everything of ours from the machine but the data folder's record of who we are. */
+export async function cleanNode(config: AgentConfig, host: Host): Promise<void> {
+  const runtime = await openRuntime(config, host)
+  for (const sandbox of (await runtime.list()).sandboxes) await runtime.removeSandbox(sandbox.id)
+  await runtime.close()
+  const none: AllocationStore = { all: async () => [], put: async () => undefined, remove: async () => undefined }
+  const { network, iptables } = await openNetwork(config, host, none)
+  await createProxy({ exec: run, iptables, clock: host.clock, log: host.log, node: { name: config.nodeName }, writeSysctl }).tearDown()
+  await network.tearDown()
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((l) => l.split(' ')[4] ?? '')
+  const ours = mounts.filter((m) => m.startsWith(`${config.dataDir}/`) || m.startsWith(`${stateDir(config)}/`)).toReversed()
+  if (ours.length) await run(['umount', '-l', '--', ...ours])
+  await rm(join(config.dataDir, 'pods'), { recursive: true, force: true })
+  await rm(stateDir(config), { recursive: true, force: true })
+}
