@@ -70,7 +70,8 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   const handlers = new Set<InformerHandlers<T>>()
   const stop = new AbortController()
   const synced = Promise.withResolvers<void>()
-  synced.promise.catch(() => { /* nobody may be waiting; whoever waits sees the rejection */ })
+  // Nobody may be waiting; whoever waits on `synced` itself sees the rejection.
+  void Promise.allSettled([synced.promise])
   let hasSynced = false
   let state: InformerState = 'listing'
   let failures = 0
@@ -170,7 +171,8 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     },
     async close() {
       stop.abort()
-      await done.catch(() => { /* logged above */ })
+      // Its failure is logged where it happened.
+      await Promise.allSettled([done])
     },
   }
 }
