@@ -4,7 +4,6 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
 import type { Store } from '../store/store.ts'
-import { certificateRequest } from './admission/certificate-request.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts'
 import { defaultTolerationSeconds, priority } from './admission/pod-defaults.ts'
@@ -25,6 +24,7 @@ import type { HealthCheck } from './discovery-requests.ts'
 import { InProcessClient } from './in-process-client.ts'
 import { Pipeline } from './pipeline.ts'
 import { registry } from './resources/registry.ts'
+import { reviewResources } from './reviews.ts'
 import { HttpsServer } from './server.ts'
 import type { StreamHandlers } from './streams.ts'
 import { postSubresources } from './subresources/post.ts'
@@ -82,14 +82,14 @@ const served: Served = {
       kind: { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' }, verbs: ['get', 'patch', 'update'],
     },
   ],
-  virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }],
+  virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }, ...reviewResources],
 }
 
 /** Admission in upstream's order: what refuses cheaply first, what reserves addresses last. */
 function admissionChain(deps: ApiServerDeps, { objects, rbac, authorizer }: { objects: ObjectCache; rbac: RbacCache; authorizer: Authorizer }): AdmissionChain {
   const { store, host, serviceCIDR, nodePortRange } = deps
   return new AdmissionChain([
-    namespaceLifecycle({ store, objects }), serviceAccount({ store, objects, host }), priority, defaultTolerationSeconds, certificateRequest,
+    namespaceLifecycle({ store, objects }), serviceAccount({ store, objects, host }), priority, defaultTolerationSeconds,
     rbacEscalation(rbac, authorizer), serviceAddresses({ store, random: host.random, serviceCIDR, nodePortRange }),
   ])
 }

@@ -3,12 +3,15 @@ import type { Binding } from '../../shared/api/core-v1.ts'
 import type { KubeObject } from '../../shared/api/object.ts'
 import { badRequest, StatusError } from '../../shared/base/errors.ts'
 import type { User } from './authn/user.ts'
+import type { Authorizer } from './authz/authorizer.ts'
 import type { RequestInfo } from './request-info.ts'
 import { deleteRequest, listRequest, watchRequest, writeQuery } from './request-options.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
 import { decodeObject } from './schema/decode.ts'
+import type { Review } from './reviews.ts'
+import { reviews } from './reviews.ts'
 import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
 import { includeObject, sendJson, sendList, sendObject, success } from './server-response.ts'
@@ -30,7 +33,7 @@ import { streamWatch } from './watch/stream.ts'
 /** A request on its way: `body` reads it whole, bounded. `ended` aborts when the client leaves or the server stops. */
 export interface Exchange extends Reply { readonly user: User; readonly ended: AbortSignal; body(): Promise<Buffer> }
 
-export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry }
+export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer }
 
 export const noSuchResource = (): StatusError => new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
 const notAllowed = (): StatusError => new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
@@ -42,6 +45,8 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const { info, user } = exchange
   // `POST namespaces/x/bindings`: the old name of pods/binding.
   if (info.resource === 'bindings' && info.group === '' && info.verb === 'create') return postBinding(deps, exchange)
+  const review = info.version === 'v1' && !info.subresource ? reviews[`${info.group}/${info.resource}`] : undefined
+  if (review) return answerReview(deps, exchange, review)
   const definition = deps.registry.find(info.group, info.version, info.resource)
   if (!definition) throw noSuchResource()
   if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()
@@ -50,6 +55,12 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const verb = verbs[info.verb]
   if (!verb || !(definition.verbs as readonly string[]).includes(info.verb)) throw notAllowed()
   return verb(deps.ctx, exchange, target)
+}
+
+async function answerReview({ authorizer }: ResourceDeps, exchange: Exchange, review: Review): Promise<void> {
+  if (exchange.info.verb !== 'create') throw notAllowed()
+  const { fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
+  return sendJson(exchange, 201, review.answer(authorizer, exchange.user, await decodeBody(exchange, review.body, fieldValidation)))
 }
 
 type Handler = (ctx: ApiContext, exchange: Exchange, target: Target) => Promise<void>
