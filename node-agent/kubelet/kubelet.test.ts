@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { makePod, makeWorld, type World } from './kubelet-harness.ts'
+import { makePod, makeWorld, type World } from './harness.ts'
 import { RuntimeError } from '../runtime/runtime.ts'
 
 let world: World

@@ -124,6 +124,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 
   const build = async (): Promise<PodLoop> => {
     const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
+    // All pods that asked for nothing share what is left, upstream's weight of their class.
+    await cgroups?.ensure(`/${config.cgroupRoot ?? 'bramble'}/besteffort`, { cpuShares: 2 })
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf }
     const hooks = hookOrder({

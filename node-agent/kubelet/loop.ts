@@ -190,7 +190,8 @@ export class PodLoop {
     this.#backOffEvents(record, pod, plan)
     for (const [name, why] of Object.entries(plan.waiting)) record.trouble.set(name, why)
     if (!record.pod || !record.desired || record.released === 'all') return
-    if (input.failed && !record.failed && input.containers.length === 0) return
+    // Of a pod that ended in an earlier life, the API server knows more than what is left here.
+    if (input.containers.length === 0 && !record.lastStatus && (input.intent === 'end' || (input.failed && !record.failed))) return
     const { clock } = this.#deps.host
     const running = input.containers.filter((c) => c.state === 'running')
     // An adopted pod is described once its network and probes are known again, so that nobody sees it unready for a moment.

@@ -112,6 +112,9 @@ function phaseOf(input: StatusInput, init: readonly ContainerStatus[], main: rea
 /** A status as the API wants it; equal inputs give equal JSON, but for transition times of conditions that changed. */
 export function podStatus(input: StatusInput): PodStatus {
   const { pod } = input
+  // After a restart of the agent only the API server still knows why the pod failed.
+  const before = pod.status
+  const failed = input.failed ?? (before?.phase === 'Failed' && before.reason ? { reason: before.reason, message: before.message ?? '' } : undefined)
   const hasInit = initContainers(pod).length > 0
   const init = initContainers(pod).map((def) => containerStatus(input, def, { init: true, defaultReason: 'PodInitializing' }))
   const main = mainContainers(pod).map((def) => containerStatus(input, def, { init: false, defaultReason: hasInit ? 'PodInitializing' : 'ContainerCreating' }))
@@ -123,7 +126,7 @@ export function podStatus(input: StatusInput): PodStatus {
   const ips = pod.spec?.hostNetwork ? input.hostIPs : input.podIPs
   return {
     phase, conditions,
-    ...(input.failed ? { reason: input.failed.reason, message: input.failed.message } : {}),
+    ...(failed ? { reason: failed.reason, message: failed.message } : {}),
     ...(input.hostIPs[0] === undefined ? {} : { hostIP: input.hostIPs[0], hostIPs: input.hostIPs.map((ip) => ({ ip })) }),
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     startTime: time(input.startTime)!.at,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { NodeStatus, Pod, PodStatus } from '../../shared/api/core-v1.ts'
 import type { KubeObject, Stored } from '../../shared/api/object.ts'
 import { FakeClock } from '../../shared/host/fake-clock.ts'
+import { systemClock } from '../../shared/host/clock.ts'
 import { createLog, silentLog } from '../../shared/host/log.ts'
 import { systemRandom } from '../../shared/host/random.ts'
 import type { DesiredChange, DesiredKind, DesiredState, EventReport, StatusSink } from '../link/link.ts'
@@ -99,9 +100,9 @@ export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNu
       return kubelet
     },
     async until(what, condition) {
-      const end = performance.now() + 3000
+      const end = systemClock.monotonic() + 3000
       while (!condition()) {
-        if (performance.now() > end) throw new Error(`waited in vain until ${what}: ${JSON.stringify([...sink.statuses].map(([n, s]) => [n, s.at(-1)]))} ${runtime.journal.join('; ')}`)
+        if (systemClock.monotonic() > end) throw new Error(`waited in vain until ${what}: ${JSON.stringify([...sink.statuses].map(([n, s]) => [n, s.at(-1)]))} ${runtime.journal.join('; ')}`)
         await new Promise((resolve) => setImmediate(resolve))
       }
     },
