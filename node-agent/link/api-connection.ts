@@ -65,8 +65,9 @@ function statusOf(code: number, answer: string): StatusError {
   try {
     const body = JSON.parse(answer) as Status
     if (body.kind === 'Status') return StatusError.from({ ...body, code })
-  } catch {
+    return new StatusError('', `HTTP ${code}: ${answer.slice(0, 200)}`, { code })
+  } catch (cause) {
     // Not JSON: said by something between us and the API server.
+    return new StatusError('', `HTTP ${code}: ${answer.slice(0, 200)}`, { code, cause })
   }
-  return new StatusError('', `HTTP ${code}: ${answer.slice(0, 200)}`, { code })
 }

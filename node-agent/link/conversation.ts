@@ -1,6 +1,6 @@
 /**
  * The agent's part of the conversation (`shared/mqtt/messages.ts`): stores transfers one after another, acknowledges what is on disk, carries
- * reports up and calls down. Messages are handled strictly in order; one that cannot be is refused by name and leads to a new greeting.
+ * reports up and calls down. Messages are handled strictly in order; one that cannot be is refused by name, and is not acknowledged.
  */
 import { messageOf } from '../../shared/base/errors.ts'
 import type { Host, Log } from '../../shared/base/host.ts'
@@ -68,7 +68,8 @@ export class Conversation {
       if (channel === 'rpc') void this.#call(decodeRpc(value))
       else this.#down(decodeDown(value))
     } catch (error) {
-      this.#resync(`message refused: ${messageOf(error)}`)
+      // No new greeting for it: what was bad once is bad again. Without an acknowledgement the gateway asks us to greet, in its own time.
+      this.#log.error('message refused', { channel, error: messageOf(error) })
     }
   }
 
@@ -76,7 +77,10 @@ export class Conversation {
   idle(): Promise<void> { return this.#tail }
 
   #inTurn(work: () => Promise<void>): void {
-    this.#tail = this.#tail.then(work).catch((error: unknown) => this.#resync(`not stored: ${messageOf(error)}`))
+    this.#tail = this.#tail.then(work).catch((error: unknown) => {
+      // A full disk refuses the next try too: the gateway asks again when the acknowledgement does not come (30 s), not as fast as the link allows.
+      this.#log.error('not stored', { error: messageOf(error) })
+    })
   }
 
   #resync(why: string): void {
@@ -88,6 +92,8 @@ export class Conversation {
     if (message.type === 'greet') { this.#options.input({ on: 'resync' }); return }
     // Late words of an earlier session.
     if (message.session !== this.#session) return
+    // A long transfer on a slow link must not be taken for silence.
+    this.#options.input({ on: 'answered' })
     switch (message.type) {
       case 'state': this.#inTurn(() => this.#state(message)); break
       case 'inventory': this.#inTurn(() => this.#inventory(message.session)); break
@@ -97,7 +103,7 @@ export class Conversation {
 
   async #state(message: StateMessage): Promise<void> {
     if (message.session !== this.#session) return
-    const { desired, send, input, outbox } = this.#options
+    const { desired, send, outbox } = this.#options
     const result = receive(this.#assembly, desired.position, message)
     this.#assembly = result.assembly
     switch (result.outcome) {
@@ -109,7 +115,6 @@ export class Conversation {
     if (message.session !== this.#session) return
     send({ type: 'ack', session: message.session, position: message.to })
     outbox.gateway(message.to.incarnation)
-    input({ on: 'answered' })
   }
 
   async #inventory(session: string): Promise<void> {

@@ -31,11 +31,6 @@ export class Tokens implements TokenSource {
     return asking
   }
 
-  /** Tokens of pods that are gone and tokens that have expired are dropped. */
-  async forget(podUid: string): Promise<void> {
-    await this.#database.run('DELETE FROM tokens WHERE key LIKE ? OR expires < ?', [`["${podUid}",%`, this.#clock.now()])
-  }
-
   async #find(key: string, request: Request): Promise<{ token: string; expires: Millis }> {
     const now = this.#clock.now()
     const held = await this.#database.get('SELECT token, issued, expires FROM tokens WHERE key = ?', [key], (row): Held => ({ token: String(row['token']), issued: Number(row['issued']), expires: Number(row['expires']) }))
@@ -59,6 +54,8 @@ export class Tokens implements TokenSource {
     const token = answer.status?.token
     const expires = Date.parse(answer.status?.expirationTimestamp ?? '')
     if (!token || !Number.isFinite(expires)) throw new Error('the API server answered a TokenRequest without a token')
+    // The right time to drop what has expired: the disk is written to anyway, and the server has just shown that the clock is about right.
+    await this.#database.run('DELETE FROM tokens WHERE expires < ?', [this.#clock.now()])
     await this.#database.run('INSERT OR REPLACE INTO tokens (key, token, issued, expires) VALUES (?, ?, ?, ?)', [key, token, this.#clock.now(), expires])
     return { token, expires }
   }

@@ -210,3 +210,27 @@ describe('a clock that is behind', () => {
     await new Promise((resolve) => { server.close(resolve) })
   })
 })
+
+describe('MQTT over WebSocket, on a server that asks for client certificates', () => {
+  test('takes a node with its certificate, under the same rules; refuses one without', async () => {
+    const { MqttClient } = await import('mqtt')
+    const { createWebSocketStream, WebSocket } = await import('ws')
+    const server = createServer({ key: world.server.keyPem, cert: world.server.certPem, ca: world.ca.certPem, requestCert: true, rejectUnauthorized: false })
+    server.on('upgrade', world.broker.upgrade)
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    const { port } = server.address() as AddressInfo
+    const dial = (pair?: KeyPair) => new WebSocket(`wss://127.0.0.1:${port}/mqtt`, 'mqtt', { ca: world.ca.certPem, ...(pair ? { cert: pair.certPem, key: pair.keyPem } : {}) })
+    const client = new MqttClient(() => createWebSocketStream(dial(certs.n1.pair)) as never, { clientId: 'node:n1', protocolVersion: 4, reconnectPeriod: 0, clean: true })
+    client.on('error', () => { /* the refusals below cut the connection */ })
+    await new Promise((resolve) => { client.once('connect', resolve) })
+    const grants = await new Promise<number[]>((resolve) => {
+      client.subscribe(['bramble/v1/nodes/n1/down', 'bramble/v1/nodes/n2/down'], (_error, _asked, suback) => resolve((suback as { granted: number[] }).granted))
+    })
+    expect(grants).toEqual([0, 128])
+    client.end(true)
+    const bare = dial()
+    const why = await new Promise<string>((resolve) => { bare.on('error', (e) => resolve(e.message)) })
+    expect(why).toContain('401')
+    await new Promise((resolve) => { server.close(resolve); server.closeAllConnections() })
+  })
+})

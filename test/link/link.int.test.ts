@@ -129,6 +129,7 @@ describe('desired state', () => {
     await api().create(refs.ConfigMap, { metadata: { namespace: 'default', name: 'big' }, data: { a: Array.from({ length: 8 }, () => Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString('base64')).join(''), noise } })
     await addPod('c', 'n1', { volumes: [{ name: 'v', configMap: { name: 'big' } }] })
     await until(() => frames >= 2, 'frames')
+    // The gateway would ask for a new greeting when its time for the acknowledgement is over; not waited for here.
     link.connection.input({ on: 'resync' })
     await until(() => link.desired.list('ConfigMap').length === 1, 'large object', 20_000)
     expect(link.desired.get<ConfigMap>('ConfigMap', 'default', 'big')?.data?.['noise']).toBe(noise)

@@ -3,7 +3,7 @@
  * WebSocket to the API server there, and the reply only says that it will.
  */
 import type { Millis } from '../../../shared/base/brands.ts'
-import { StatusError, type Reason } from '../../../shared/base/errors.ts'
+import { messageOf, StatusError, type Reason } from '../../../shared/base/errors.ts'
 import type { Host } from '../../../shared/base/host.ts'
 import { encode } from '../../../shared/mqtt/codec.ts'
 import type { RpcMessage, UpMessage } from '../../../shared/mqtt/messages.ts'
@@ -45,8 +45,8 @@ export class RpcCalls implements NodeRpc {
     if (this.#waiting.size >= maxWaiting) throw new StatusError('TooManyRequests', `more than ${maxWaiting} calls to nodes wait for a reply`)
     const id = host.random.uuid()
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    // It may be rejected while the request is still being published; it is awaited below all the same.
-    promise.catch(() => {})
+    // It may be rejected while the request is still being published, when nobody awaits it yet.
+    promise.catch((error: unknown) => host.log.debug('call failed', { node, method, error: messageOf(error) }))
     this.#waiting.set(id, { node, done: resolve, failed: reject })
     const timeout = options.timeout ?? 10_000
     using _timer = host.clock.after(timeout, () => reject(new StatusError('Timeout', `node ${node} did not answer ${method} within ${timeout} ms`)))

@@ -12,12 +12,12 @@ test('every state and input', () => {
   expect(Object.fromEntries(states.map((s) => [s.at, Object.fromEntries(inputs.map((on) => [on, short(s, on)]).filter(([, v]) => v !== '-'))]))).toEqual({
     idle: { start: 'dialling0: dial', stop: 'stopped: cancel-wake, hang-up' },
     waiting: { elapsed: 'dialling3: dial', renewed: 'dialling0: cancel-wake, dial', stop: 'stopped: cancel-wake, hang-up' },
-    dialling: { connected: 'greeting3: greet, wake 15000', lost: 'waiting4: wake 8000', stop: 'stopped: cancel-wake, hang-up' },
+    dialling: { connected: 'greeting3: greet, wake 5000', lost: 'waiting4: wake 8000', stop: 'stopped: cancel-wake, hang-up' },
     greeting: {
-      lost: 'waiting4: cancel-wake, wake 8000', elapsed: 'greeting3: greet, wake 15000', answered: 'live: cancel-wake', renewed: 'dialling0: cancel-wake, hang-up, dial',
+      lost: 'waiting4: cancel-wake, wake 8000', elapsed: 'greeting3: greet, wake 5000', answered: 'live: cancel-wake', renewed: 'dialling0: cancel-wake, hang-up, dial',
       stop: 'stopped: cancel-wake, hang-up',
     },
-    live: { lost: 'waiting1: wake 1000', resync: 'greeting0: greet, wake 15000', renewed: 'dialling0: hang-up, dial', stop: 'stopped: cancel-wake, hang-up' },
+    live: { lost: 'waiting1: wake 1000', resync: 'greeting0: greet, wake 5000', renewed: 'dialling0: hang-up, dial', stop: 'stopped: cancel-wake, hang-up' },
     stopped: {},
   })
 })

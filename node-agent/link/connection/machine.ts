@@ -18,7 +18,7 @@ export type Input =
   | { readonly on: 'lost' }
   /** The delay asked for by `wake` has passed. */
   | { readonly on: 'elapsed' }
-  /** A first message of desired state came: the control plane is there. */
+  /** A message of this session came: the gateway is there. */
   | { readonly on: 'answered' }
   /** What we have and what is sent do not fit, or the other side does not know us. */
   | { readonly on: 'resync' }
@@ -36,8 +36,8 @@ export type Effect =
 
 /** 1 s doubling to 60 s: a thousand nodes on a returning control plane are then some 20 handshakes a second. */
 export const backoff = { first: 1000 as Millis, max: 60_000 as Millis }
-/** Without an answer for so long, greet again: the message may have come before the gateway listened. */
-export const greetAgain: Millis = 15_000
+/** Without any answer for so long, greet again: the message may have come before the gateway listened. */
+export const greetAgain: Millis = 5000
 
 const delay = (attempt: number): Millis => Math.min(backoff.max, backoff.first * 2 ** Math.min(attempt, 16))
 
@@ -64,7 +64,7 @@ export function step(state: State, input: Input): Result {
       switch (input.on) {
         case 'answered': return { next: { at: 'live' }, effects: [{ do: 'cancel-wake' }] }
         case 'lost': return retry(state.attempt, [{ do: 'cancel-wake' }])
-        // Not at once on `resync`: a disk that is full refuses every transfer, and would be asked for the next as fast as the link allows.
+        // `resync` is ignored here: we have just greeted.
         case 'elapsed': return { next: state, effects: [{ do: 'greet' }, { do: 'wake', after: greetAgain }] }
         case 'renewed': return { next: { at: 'dialling', attempt: 0 }, effects: [{ do: 'cancel-wake' }, { do: 'hang-up' }, { do: 'dial' }] }
         default: return 'ignored'
