@@ -1,6 +1,6 @@
 /** The parts of the control plane, in the order they start. Alone in knowing implementations; each part knows interfaces. */
 import { join } from 'node:path'
-import { isNotFound } from '../shared/base/errors.ts'
+import { isAlreadyExists, isNotFound } from '../shared/base/errors.ts'
 import type { Host } from '../shared/base/host.ts'
 import { refs } from '../shared/api/refs.ts'
 import type { ApiClient } from '../shared/client/api-client.ts'
@@ -37,9 +37,24 @@ function firstAddress(cidr: string): string {
   return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.')
 }
 
-/** What anybody may know of the cluster before and after joining it, where kubeadm puts it too. */
+async function ensure(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (e) {
+    if (!isAlreadyExists(e)) throw e
+  }
+}
+
+/** What anybody may know of the cluster before and after joining it, where kubeadm puts it too, with the right to read it. */
 async function publishClusterInfo(client: ApiClient, data: Record<string, string>): Promise<void> {
   const metadata = { name: 'cluster-info', namespace: 'kube-public' }
+  const reader = { name: 'bramble:cluster-info', namespace: 'kube-public' }
+  const apiGroup = 'rbac.authorization.k8s.io'
+  await ensure(client.create(refs.Role, { metadata: reader, rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [metadata.name], verbs: ['get'] }] }))
+  await ensure(client.create(refs.RoleBinding, {
+    metadata: reader, roleRef: { apiGroup, kind: 'Role', name: reader.name },
+    subjects: ['system:authenticated', 'system:unauthenticated'].map((name) => ({ apiGroup, kind: 'Group', name })),
+  }))
   try {
     const old = await client.get(refs.ConfigMap, metadata)
     if (Object.entries(data).every(([k, v]) => old.data?.[k] === v)) return
