@@ -68,11 +68,15 @@ export async function createLink(options: LinkOptions): Promise<AgentLink> {
   const access = (): ApiAccess & { ca: string } => ({ serverUrl: options.serverUrl, ca: credentials.caPem, identity: credentials, clock: host.clock, signal })
   const labels = { 'kubernetes.io/hostname': options.nodeName, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': arch === 'x64' ? 'amd64' : arch }
   const conversation = new Conversation({ host, desired, outbox, rpc, labels, version: options.version ?? '', send: (m) => connection.send(m), input: (i) => connection.input(i) })
+  /** The broker did not answer where it was: it may have moved. */
+  let doubtful = false
   const connection = new LinkConnection({
     host, nodeName: options.nodeName, greet: (session) => conversation.greet(session), message: (channel, payload) => conversation.receive(channel, payload), lost: () => conversation.lost(),
     async dial(abort) {
-      const at = await endpoint(options, database, access)
+      const at = await endpoint(options, database, access, doubtful)
+      doubtful = true
       const socket = await dialTls({ ...at, ca: credentials.caPem, identity: credentials, clock: host.clock, signal: abort })
+      doubtful = false
       if (socket.clockBehind) host.log.warn('the clock is wrong: a certificate of the control plane is not valid yet, and was taken because our CA signed it')
       else await time.note()
       return socket
@@ -131,8 +135,8 @@ async function openStore(path: string, log: Log): Promise<Database> {
   }
 }
 
-/** Where the broker is. Asked once in a node's life, and again if the answer was that nobody says. */
-async function endpoint(options: LinkOptions, database: Database, access: () => ApiAccess): Promise<{ host: string; port: number }> {
+/** Where the broker is. Asked once, and again where it does not answer there. */
+async function endpoint(options: LinkOptions, database: Database, access: () => ApiAccess, doubtful: boolean): Promise<{ host: string; port: number }> {
   if (options.mqttUrl !== undefined) {
     const url = new URL(options.mqttUrl)
     if (url.protocol !== 'mqtts:') throw new Error(`${options.mqttUrl}: want mqtts://host:port`)
@@ -140,17 +144,17 @@ async function endpoint(options: LinkOptions, database: Database, access: () => 
   }
   const host = new URL(options.serverUrl).hostname
   const stored = await database.get("SELECT value FROM meta WHERE key = 'mqttPort'", [], (row) => Number(row['value']))
-  if (stored !== undefined) return { host, port: stored }
+  if (stored !== undefined && !doubtful) return { host, port: stored }
   try {
     const info = JSON.parse(await callApi(access(), 'GET', '/api/v1/namespaces/kube-public/configmaps/cluster-info')) as ConfigMap
     const port = Number(info.data?.['mqttPort'])
     if (Number.isInteger(port) && port > 0 && port < 65536) {
-      await database.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('mqttPort', ?)", [String(port)])
+      if (port !== stored) await database.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('mqttPort', ?)", [String(port)])
       return { host, port }
     }
   } catch (error) {
-    if (!isStatus(error) || (error.code !== 404 && error.code !== 403)) throw error
+    if (stored === undefined && (!isStatus(error) || (error.code !== 404 && error.code !== 403))) throw error
     options.host.log.debug('the cluster does not say its MQTT port', { error: messageOf(error) })
   }
-  return { host, port: 8883 }
+  return { host, port: stored ?? 8883 }
 }
