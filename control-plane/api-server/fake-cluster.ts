@@ -28,7 +28,7 @@ export interface FakeCluster {
 }
 
 export async function startFakeCluster(options: { window?: Partial<WindowLimits>; deps?: Partial<ApiServerDeps> } = {}): Promise<FakeCluster> {
-  const now = Date.now()
+  const now = systemClock.now()
   const host = { clock: systemClock, random: systemRandom, log: silentLog }
   const ca = await createCa({ commonName: 'test' }, { now, ttl: HOUR })
   const serving = await issueCertificate(ca, { commonName: 'kube-apiserver' }, { now, ttl: HOUR, usages: ['server'], ips: ['127.0.0.1'] })

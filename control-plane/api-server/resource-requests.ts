@@ -4,7 +4,6 @@ import type { KubeObject } from '../../shared/api/object.ts'
 import { badRequest, StatusError } from '../../shared/base/errors.ts'
 import type { User } from './authn/user.ts'
 import type { Authorizer } from './authz/authorizer.ts'
-import type { RequestInfo } from './request-info.ts'
 import { deleteRequest, listRequest, watchRequest, writeQuery } from './request-options.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
 import type { Registry } from './resources/registry.ts'
@@ -53,7 +52,9 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const target: Target = { definition, namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false }
   if (info.subresource) return handleSubresource(deps, exchange, target)
   const verb = verbs[info.verb]
-  if (!verb || !(definition.verbs as readonly string[]).includes(info.verb)) throw notAllowed()
+  // A collection is posted to, an object is put and patched; not the other way round.
+  const misplaced = info.verb === 'create' ? info.name !== '' : (info.verb === 'update' || info.verb === 'patch') && info.name === ''
+  if (!verb || misplaced || !(definition.verbs as readonly string[]).includes(info.verb)) throw notAllowed()
   return verb(deps.ctx, exchange, target)
 }
 

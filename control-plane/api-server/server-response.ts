@@ -29,7 +29,7 @@ export interface Reply { readonly req: IncomingMessage; readonly res: ServerResp
 const acceptsGzip = (req: IncomingMessage): boolean => /\bgzip\b/.test(String(req.headers['accept-encoding'] ?? ''))
 
 /** Text for a `Warning` header: one line, without quotes that would end it. */
-const warningHeader = (text: string): string => `299 - "${text.replaceAll(/[\\"]/g, (c) => `\\${c}`).replaceAll(/[\r\n\x00-\x1f\x7f-\uffff]/g, ' ')}"`
+const warningHeader = (text: string): string => `299 - "${text.replaceAll(/[\\"]/g, (c) => `\\${c}`).replaceAll(/[^ -~]/g, ' ')}"`
 
 function headers(reply: Pick<Reply, 'res' | 'warnings'>, contentType: string): void {
   reply.res.setHeader('Content-Type', contentType)

@@ -140,14 +140,20 @@ export class HttpClient implements ApiClient {
   }
 }
 
+/** Not a Status where a proxy, or something that is no API server, answered: then the text is all there is to say. */
 function failure(code: number, body: Buffer): StatusError {
+  const text = body.toString()
+  const status = text.startsWith('{') ? parsed(text) : undefined
+  return status?.kind === 'Status' ? StatusError.from({ code, ...status }) : new StatusError('', `the server answered ${code}: ${text.slice(0, 200)}`, { code })
+}
+
+function parsed(text: string): Status | undefined {
   try {
-    const status = JSON.parse(body.toString()) as Status
-    if (status.kind === 'Status') return StatusError.from({ code, ...status })
+    return JSON.parse(text) as Status
   } catch {
-    // Not a Status: a proxy, or something that is no API server, answered. The text is all there is to say.
+    // No JSON: the caller reports the text itself.
+    return undefined
   }
-  return new StatusError('', `the server answered ${code}: ${body.toString().slice(0, 200)}`, { code })
 }
 
 async function bytesOf(res: IncomingMessage): Promise<Buffer> {
