@@ -393,7 +393,7 @@ export class DockerRuntime implements Runtime {
     if (this.#images) return this.#images
     const ids = [...new Set((await runOk(argv.images(this.#engine))).toString().split('\n').filter(Boolean))]
     const found = ids.length === 0 ? [] : parseImages((await run(argv.inspectImages(this.#engine, ids))).stdout.toString())
-    this.#images = found.map((i) => ({ ...i, tags: i.tags.map(normalizeReference), digests: i.digests.map(normalizeReference) })).filter((i) => !i.tags.includes(pauseImage))
+    this.#images = found.map((i) => ({ ...i, tags: i.tags.map(normalizeReference), digests: i.digests.map(normalizeReference) })).filter((i) => !i.tags.includes(pauseImage) || i.tags.length > 1).map((i) => ({ ...i, tags: i.tags.filter((t) => t !== pauseImage) }))
     return this.#images
   }
 
