@@ -4,6 +4,7 @@ import { messageOf } from '../shared/base/errors.ts'
 import type { Host } from '../shared/base/host.ts'
 import type { DesiredState } from './link/link.ts'
 import type { PodAddress, PodNetwork } from './network/network.ts'
+import { ignore } from '../shared/base/ignore.ts'
 
 export interface NetworkGate {
   attach(pod: { uid: string; netns: string; name: string }, signal: AbortSignal): Promise<PodAddress>
@@ -38,8 +39,7 @@ export function openNetworkGate(options: { host: Host; network: PodNetwork; desi
         return await setUp()
       } catch (e) {
         log.error('pod network could not be set up', { error: messageOf(e), retryMs: delay })
-        // An abort ends the loop at its head.
-        await host.clock.sleep(delay, stop.signal).catch(() => undefined)
+        await ignore(host.clock.sleep(delay, stop.signal), 'an abort ends the loop at its head')
       }
     }
   }

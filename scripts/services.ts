@@ -8,12 +8,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { start } from '../shared/host/exec.ts'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
+import { ignore } from '../shared/base/ignore.ts'
 
 export type ServiceName = 'containerd' | 'dockerd' | 'control-plane' | 'node-agent'
 
 /** Field 22 of `/proc/PID/stat`: start time in ticks since boot. Undefined where there is no such process, or only its corpse. */
 async function startTime(pid: number): Promise<string | undefined> {
-  const stat = await readIfThere(`/proc/${pid}/stat`).catch(() => undefined)
+  const stat = await ignore(readIfThere(`/proc/${pid}/stat`), 'ESRCH: it ended while we looked')
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields?.[0] === 'Z' ? undefined : fields?.[19]
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../shared/base/host.ts'
 import { start } from '../../shared/host/exec.ts'
 import { resizePty, withPty } from './pty.ts'
 import type { ExecRequest, Session } from './runtime.ts'
+import { ignore } from '../../shared/base/ignore.ts'
 
 export interface SessionRequest extends Omit<ExecRequest, 'argv'> {
   /** Without a terminal around it; that is added where `tty`. */
@@ -23,7 +24,7 @@ export function openSession(request: SessionRequest): Session {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)))
   })
-  exit.catch(() => undefined)
+  void ignore(exit, 'awaited by the owner of the session')
   if (request.tty) child.stderr?.resume()
   let size: Promise<unknown> = Promise.resolve()
   const resize = async (columns: number, rows: number): Promise<void> => {
@@ -37,8 +38,8 @@ export function openSession(request: SessionRequest): Session {
     stdin: request.stdin ? child.stdin ?? undefined : undefined,
     stdout: child.stdout!,
     stderr: request.tty ? undefined : child.stderr ?? undefined,
-    resize: (columns, rows) => { if (request.tty && columns > 0 && rows > 0) size = size.then(() => resize(columns, rows)).catch(() => undefined) },
+    resize: (columns, rows) => { if (request.tty && columns > 0 && rows > 0) size = ignore(size.then(() => resize(columns, rows)), 'the process may have ended; the next size tries again') },
     exit,
-    kill: () => { void request.killInside().catch(() => undefined).finally(() => child.kill('SIGTERM')) },
+    kill: () => { void ignore(request.killInside(), 'it may have ended by itself').finally(() => child.kill('SIGTERM')) },
   }
 }

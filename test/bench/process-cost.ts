@@ -1,5 +1,6 @@
 /** What a process and its children cost, read from /proc. */
 import { readFile, readdir } from 'node:fs/promises'
+import { ignore } from '../../shared/base/ignore.ts'
 
 export interface Cost {
   /** Bytes: memory that cannot be reclaimed, and the proportional share of all of it. */
@@ -31,6 +32,6 @@ async function one(pid: number): Promise<Cost> {
 
 /** Cost of a process and everything it started that still runs. */
 export async function costOf(pid: number): Promise<Cost> {
-  const all = [await one(pid), ...(await Promise.all((await children(pid)).map((c) => one(c).catch(() => undefined)))).filter((c) => c !== undefined)]
+  const all = [await one(pid), ...(await Promise.all((await children(pid)).map((c) => ignore(one(c), 'it ended while we looked')))).filter((c) => c !== undefined)]
   return all.reduce((a, b) => ({ anonymous: a.anonymous + b.anonymous, pss: a.pss + b.pss, cpu: a.cpu + b.cpu, written: a.written + b.written }))
 }

@@ -25,7 +25,7 @@ describe.each(await kubectls(['1.27', '1.33']))('kubectl $version', (binary) => 
   })
 
   it('creates, exposes, scales and watches a deployment', async () => {
-    await kubectl.run(['create', 'deployment', name, `--image=${testImage}`, '--port=8080', '--', 'sh', '-c', 'mkdir -p /www; hostname > /www/index.html; echo started; exec httpd -f -p 8080 -h /www'])
+    await kubectl.run(['create', 'deployment', name, `--image=${testImage}`, '--port=8080', '--', 'sh', '-c', 'mkdir -p /www; hostname > /www/index.html; echo started; trap "exit 0" TERM; httpd -f -p 8080 -h /www & wait'])
     await kubectl.run(['expose', 'deployment', name, '--port=80', '--target-port=8080', '--type=NodePort'])
     await kubectl.run(['scale', 'deployment', name, '--replicas=3'])
     expect(await kubectl.run(['rollout', 'status', `deployment/${name}`, '--timeout=60s'])).toContain('successfully rolled out')

@@ -6,6 +6,7 @@ import { watch } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { run, start } from '../../shared/host/exec.ts'
+import { ignore } from '../../shared/base/ignore.ts'
 
 export interface Daemon {
   /** Its folder: sockets, state, data, log. */
@@ -37,7 +38,7 @@ const waitFor = async (what: string, check: () => Promise<boolean>, folder: stri
       await Promise.race([changed, gone])
     }
   } finally {
-    gone.catch(() => undefined)
+    void ignore(gone, 'awaited above')
     clearTimeout(deadline)
     watcher.on('error', () => undefined)
     watcher.close()
@@ -57,7 +58,7 @@ async function daemon(options: { name: string; dir: string; argv: readonly strin
     const log = await open(join(options.dir, `${options.name}.log`), 'a')
     const child = start(options.argv, { stdio: ['ignore', log.fd, log.fd], detached: true })
     exited = new Promise((resolve, reject) => { child.once('exit', (code, signal) => resolve(code ?? (signal ? 128 : 0))); child.once('error', reject) })
-    exited.catch(() => undefined)
+    void ignore(exited, 'awaited where it is ended')
     pid = child.pid ?? 0
     await log.close()
     await waitFor(options.name, () => accepts(options.socket), options.dir, exited)

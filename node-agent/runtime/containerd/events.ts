@@ -5,6 +5,7 @@ import { run, start } from '../../../shared/host/exec.ts'
 import { RuntimeError } from '../runtime.ts'
 import { createNamespace, events, markNamespace, type Engine } from './argv.ts'
 import { parseEvent, type EngineEvent } from './parse.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface EventStreamOptions {
   readonly engine: Engine
@@ -25,7 +26,7 @@ export class EventStream {
 
   constructor(options: EventStreamOptions) {
     this.#o = options
-    this.#ready.promise.catch(() => undefined)
+    void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
   }
 
   /** Resolves once connected and {@link EventStreamOptions.onConnected} has run; `unavailable` when the first attempt at hand fails. */
@@ -49,9 +50,9 @@ export class EventStream {
         log.warn('containerd is not reachable', { error: e as Error })
         this.#ready.reject(new RuntimeError('unavailable', `containerd at ${this.#o.engine.address}: ${(e as Error).message}`))
       }
-      if (this.#connected || failures > 0) { this.#connected = false; this.#ready = Promise.withResolvers(); this.#ready.promise.catch(() => undefined) }
+      if (this.#connected || failures > 0) { this.#connected = false; this.#ready = Promise.withResolvers(); void ignore(this.#ready.promise, 'awaited by whoever needs the connection') }
       // 0.1 s doubling to 3.2 s: a daemon restart takes about half a second.
-      await clock.sleep(100 * 2 ** Math.min(failures++, 5), this.#stop.signal).catch(() => undefined)
+      await ignore(clock.sleep(100 * 2 ** Math.min(failures++, 5), this.#stop.signal), 'an abort ends the loop at its head')
     }
     this.#ready.reject(new RuntimeError('unavailable', 'the driver is closed'))
   }
@@ -66,7 +67,7 @@ export class EventStream {
       child.once('error', reject)
       child.once('close', (code) => reject(new Error(`event stream ended (${code ?? 'signal'}) ${errors.trim()}`)))
     })
-    ended.catch(() => undefined)
+    void ignore(ended, 'awaited below')
     const kill = (): void => { child.kill('SIGKILL') }
     this.#stop.signal.addEventListener('abort', kill, { once: true })
     const seen = new Set<string>()

@@ -6,6 +6,7 @@ import { readText, removeTree } from '../../../shared/host/tree.ts'
 import { openSession } from '../session.ts'
 import type { ExecRequest, Session } from '../runtime.ts'
 import * as argv from './argv.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 
 interface Place { readonly engine: argv.Engine; readonly clock: Clock; readonly stateDir: string; readonly id: string }
 let serial = 0
@@ -24,7 +25,7 @@ const aftermath = 1000
 export async function execInContainer(request: Place & { argv: readonly string[]; timeout: Millis; maxBytes: number }): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer; timedOut: boolean }> {
   const pidFile = nextPidFile(request)
   let timedOut = false
-  using _timer = request.clock.after(request.timeout, () => { timedOut = true; killInside(pidFile).catch(() => undefined) })
+  using _timer = request.clock.after(request.timeout, () => { timedOut = true; void ignore(killInside(pidFile), 'it may have ended by itself') })
   try {
     const result = await run(argv.exec(request.engine, { id: request.id, pidFile, tty: false, argv: request.argv }), { timeout: request.timeout + aftermath, maxBytes: request.maxBytes })
     if (result.timedOut) await killInside(pidFile)
@@ -45,6 +46,6 @@ export async function sessionInContainer(request: Place & { request: ExecRequest
   const pidFile = nextPidFile(request)
   const { tty, stdin } = request.request
   const session = openSession({ command: argv.exec(request.engine, { id: request.id, pidFile, tty, argv: request.request.argv }), tty, stdin, clock: request.clock, killInside: () => killInside(pidFile) })
-  session.exit.then(() => removeTree(pidFile), () => removeTree(pidFile)).catch(() => undefined)
+  void ignore(session.exit.then(() => removeTree(pidFile), () => removeTree(pidFile)), 'a file on a tmpfs that a reboot empties')
   return session
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../../shared/base/host.ts'
 import { fileFacts, readAt, readText, replaceText, watchFile } from '../../../shared/host/tree.ts'
 import type { LogLine, LogOptions } from '../runtime.ts'
 import { LogIndex, type LogMark } from './log-index.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 
 /** Size and time of one container's log, kept while it runs. */
 export class LogWatch implements Disposable {
@@ -19,7 +20,7 @@ export class LogWatch implements Disposable {
     this.#clock = options.clock
     this.#index = index
     // One look for many writes: at most 20 a second, whatever the container prints.
-    this.#watcher = watchFile(this.#path, () => { this.#pending ??= this.#clock.after(50, () => { this.#pending = undefined; this.look().catch(() => undefined) }) })
+    this.#watcher = watchFile(this.#path, () => { this.#pending ??= this.#clock.after(50, () => { this.#pending = undefined; void ignore(this.look(), 'the next change looks again') }) })
   }
 
   /** `path` exists. What was written while nobody watched is dated by the file's last change. */

@@ -100,9 +100,12 @@ export function classifyPull(reference: string, output: string): RuntimeError {
   return new RuntimeError(code, `failed to pull and unpack image "${reference}": ${message}`)
 }
 
+/** Colours and cursor moves of a terminal. */
+const ansi = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g')
+
 /** The last line that is no progress bar, without log decoration and colours. */
 export function lastError(output: string): string {
-  const lines = output.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '').split(/[\r\n]+/).map((l) => l.trim()).filter((l) => l !== '')
+  const lines = output.replace(ansi, '').split(/[\r\n]+/).map((l) => l.trim()).filter((l) => l !== '')
   const line = lines.findLast((l) => /^(ctr|docker): |level=(error|fatal)|^ERRO|rror/.test(l)) ?? lines.at(-1) ?? 'no message'
   const quoted = /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
   return (quoted?.replace(/\\(.)/g, '$1') ?? line).replace(/^(ctr|docker): /, '').replace(/^ERRO\[\d+\]\s*/, '').trim()

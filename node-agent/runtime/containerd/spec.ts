@@ -89,7 +89,7 @@ export function ociSpec(input: SpecInput): object {
     annotations: { 'io.containerd.runc.v2.group': input.group },
     linux: {
       namespaces: namespacesOf(input), cgroupsPath: input.cgroupsPath, resources: resourcesOf(input), sysctl: { ...sandbox.sysctls },
-      devices: input.devices.map(({ permissions: _, mode, ...d }) => ({ ...d, fileMode: mode })),
+      devices: input.devices.map(({ permissions: _permissions, mode, ...d }) => ({ ...d, fileMode: mode })),
       ...(security.privileged ? {} : { maskedPaths, readonlyPaths }),
       ...rootPropagation(container),
       ...seccompOf(input),

@@ -23,6 +23,7 @@ import { openSession } from '../session.ts'
 import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
 import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
   /** `unix:///var/run/docker.sock`. */
@@ -56,7 +57,7 @@ export class DockerRuntime implements Runtime {
   constructor(options: DockerOptions) {
     this.#o = options
     this.#engine = { host: options.host, owner: options.owner }
-    this.#ready.promise.catch(() => undefined)
+    void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
   }
 
   #start(): Promise<void> {
@@ -75,9 +76,9 @@ export class DockerRuntime implements Runtime {
         log.warn('docker is not reachable', { error: e as Error })
         this.#ready.reject(new RuntimeError('unavailable', `docker at ${this.#engine.host}: ${(e as Error).message}`))
         this.#ready = Promise.withResolvers()
-        this.#ready.promise.catch(() => undefined)
+        void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
       }
-      await clock.sleep(100 * 2 ** Math.min(failures, 5), this.#stop.signal).catch(() => undefined)
+      await ignore(clock.sleep(100 * 2 ** Math.min(failures, 5), this.#stop.signal), 'an abort ends the loop at its head')
     }
     this.#ready.reject(new RuntimeError('unavailable', 'the driver is closed'))
   }
@@ -87,7 +88,7 @@ export class DockerRuntime implements Runtime {
     let errors = ''
     child.stderr?.on('data', (d: Buffer) => { errors = (errors + d.toString()).slice(-2000) })
     const ended = new Promise<never>((_, reject) => { child.once('error', reject); child.once('close', (code) => reject(new Error(`event stream ended (${code ?? 'signal'}) ${errors.trim()}`))) })
-    ended.catch(() => undefined)
+    void ignore(ended, 'awaited below')
     const kill = (): void => { child.kill('SIGKILL') }
     this.#stop.signal.addEventListener('abort', kill, { once: true })
     createInterface({ input: child.stdout! }).on('line', (line) => this.#onEvent(line))
@@ -342,7 +343,7 @@ export class DockerRuntime implements Runtime {
     const kill = (): void => { child.kill('SIGKILL') }
     signal.addEventListener('abort', kill, { once: true })
     const ended = new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 0)) })
-    ended.catch(() => undefined)
+    void ignore(ended, 'awaited below')
     if (known === undefined) child.stderr?.on('data', (d: Buffer) => { errors += d.toString() })
     try {
       for await (const line of mergedLines(child.stdout!, child.stderr!)) {
