@@ -55,7 +55,7 @@ token.command('create').description('make a token and print it').option('--ttl <
 program.command('ready').description('exit code 0 when the API server is ready')
   .action(() => withConnection(async (c) => line(await c.call<string>('GET', '/readyz'))))
 
-await program.parseAsync().catch((e: unknown) => {
+void program.parseAsync().catch((e: unknown) => {
   process.stderr.write(`bramble: ${messageOf(e)}\n`)
   process.exitCode = 1
 })
