@@ -51,7 +51,7 @@ const accepts = (path: string): Promise<boolean> => new Promise((resolve) => {
   socket.once('error', () => resolve(false))
 })
 
-async function daemon(options: { name: string; dir: string; argv: readonly string[]; socket: string; address: string }): Promise<Daemon> {
+async function daemon(options: { name: string; dir: string; argv: readonly string[]; socket: string; address: string; inner?: Daemon }): Promise<Daemon> {
   let pid = 0
   let exited: Promise<number> = Promise.resolve(0)
   const launch = async (): Promise<void> => {
@@ -74,6 +74,7 @@ async function daemon(options: { name: string; dir: string; argv: readonly strin
     restart: launch,
     stop: async () => {
       await end('SIGTERM')
+      await options.inner?.stop()
       await sweep(options.dir)
       await rm(options.dir, { recursive: true, force: true })
     },
@@ -132,14 +133,18 @@ async function folderFor(name: string, at: string | undefined): Promise<string> 
   return at
 }
 
-/** A dockerd without bridge or iptables, with its own containerd, in `at` or a folder of its own. */
+/**
+ * A dockerd without bridge or iptables, in `at` or a folder of its own. It has a containerd beside it, as Debian's package does: one that it
+ * started itself would die with it, and its containers be lost when it is killed.
+ */
 export async function startDockerd(at?: string): Promise<Daemon> {
   const dir = await folderFor('dockerd', at)
+  const inner = await startContainerd(join(dir, 'containerd'))
   const socket = join(dir, 'd.sock')
   const argv = [
-    'dockerd', '-H', `unix://${socket}`, '--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'd.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false',
+    'dockerd', '-H', `unix://${socket}`, '--containerd', inner.address, '--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'd.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false',
     '--ip-forward=false', '--ip-masq=false', '--live-restore', '--exec-opt', 'native.cgroupdriver=cgroupfs', '--log-level', 'warn', '--config-file', join(dir, 'none.json'),
   ]
   await writeFile(join(dir, 'none.json'), '{}')
-  return daemon({ name: 'dockerd', dir, argv, socket, address: `unix://${socket}` })
+  return daemon({ name: 'dockerd', dir, argv, socket, address: `unix://${socket}`, inner })
 }

@@ -22,6 +22,7 @@ import {
 import { openSession } from '../session.ts'
 import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
+import { readLogs } from './logs.ts'
 import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
@@ -122,8 +123,9 @@ export class DockerRuntime implements Runtime {
       if (type === 'destroy') this.#all.delete(id)
       else await this.#refresh(id)
       const known = this.#all.get(id) ?? before
-      if (known?.kind !== 'container' || type === 'create') return
-      this.#emit({ type: ({ start: 'started', die: 'exited', oom: 'oom', destroy: 'removed' } as const)[type], containerId: id, podUid: known.container.podUid })
+      // An exit is told by whoever sees it first, in #refresh: before its event where a container ends at once.
+      if (known?.kind !== 'container' || type === 'create' || type === 'die') return
+      this.#emit({ type: ({ start: 'started', oom: 'oom', destroy: 'removed' } as const)[type], containerId: id, podUid: known.container.podUid })
     }).catch((e: unknown) => this.#o.log.warn('docker inspect failed', { container: id, error: e as Error }))
   }
 
@@ -131,8 +133,12 @@ export class DockerRuntime implements Runtime {
   async #refresh(id: string): Promise<Inspected | undefined> {
     const result = await run(argv.inspect(this.#engine, [id]))
     const found = result.exitCode === 0 ? parseInspect(result.stdout.toString(), this.#engine.owner)[0] : undefined
-    if (found) this.#all.set(idOf(found), found)
-    else if (/No such/i.test(result.stderr.toString())) this.#all.delete(id)
+    if (found) {
+      const before = this.#all.get(idOf(found))
+      this.#all.set(idOf(found), found)
+      const ended = (i: Inspected | undefined): boolean => i?.kind === 'container' && i.container.state === 'exited'
+      if (found.kind === 'container' && ended(found) && !ended(before)) this.#emit({ type: 'exited', containerId: found.container.id, podUid: found.container.podUid })
+    } else if (/No such/i.test(result.stderr.toString())) this.#all.delete(id)
     for (const wake of [...this.#changed]) wake()
     return found
   }
@@ -337,24 +343,20 @@ export class DockerRuntime implements Runtime {
     await this.#start()
     if (options.tailLines === 0 && !options.follow) return
     const since = options.since === undefined ? undefined : new Date(options.since).toISOString()
-    const known = this.#all.get(id)
-    const child = start(argv.logs(this.#engine, id, { follow: options.follow, tail: options.tailLines, since }), { stdio: ['ignore', 'pipe', 'pipe'] })
-    let errors = ''
-    const kill = (): void => { child.kill('SIGKILL') }
-    signal.addEventListener('abort', kill, { once: true })
-    const ended = new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 0)) })
-    void ignore(ended, 'awaited below')
-    if (known === undefined) child.stderr?.on('data', (d: Buffer) => { errors += d.toString() })
-    try {
-      for await (const line of mergedLines(child.stdout!, child.stderr!)) {
-        if (signal.aborted) return
-        const space = line.indexOf(32)
-        yield { time: nanos(line.subarray(0, space).toString()), line: line.subarray(space + 1) }
-      }
-      if (await ended !== 0 && !signal.aborted && known === undefined) throw new RuntimeError('not-found', lastError(errors))
-    } finally {
-      signal.removeEventListener('abort', kill)
-      kill()
+    const request = { missing: !this.#all.has(id), signal }
+    if (!options.follow) { yield* readLogs(argv.logs(this.#engine, id, { follow: false, tail: options.tailLines, since }), request); return }
+    let last = ''
+    let atLast = 0
+    for await (const line of readLogs(argv.logs(this.#engine, id, { follow: true, tail: options.tailLines, since }), request)) {
+      atLast = line.time === last ? atLast + 1 : 1
+      last = line.time
+      yield line
+    }
+    if (signal.aborted || (options.tailLines === 0 && last === '')) return
+    // Docker ends the stream when the container ends and may lose what came last: the rest is read from the file.
+    for await (const line of readLogs(argv.logs(this.#engine, id, { follow: false, tail: last === '' ? options.tailLines : undefined, since: last === '' ? since : last }), request)) {
+      if (line.time < last || (line.time === last && atLast-- > 0)) continue
+      yield line
     }
   }
 
@@ -433,31 +435,3 @@ export class DockerRuntime implements Runtime {
 
 const idOf = (i: Inspected): string => (i.kind === 'sandbox' ? i.sandbox.id : i.container.id)
 const digest = (...parts: readonly (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 40)
-
-/** Docker leaves trailing zeros out. */
-const nanos = (time: string): string => time.replace(/(?:\.(\d+))?Z$/, (_, f: string | undefined) => `.${(f ?? '').padEnd(9, '0')}Z`)
-
-/** Whole lines of both streams as they come. */
-async function* mergedLines(...streams: readonly NodeJS.ReadableStream[]): AsyncGenerator<Buffer> {
-  const readers = streams.map((s) => linesOf(s))
-  const next = readers.map((r, i) => r.next().then((result) => ({ i, result })))
-  const open = new Set(readers.keys())
-  while (open.size > 0) {
-    const { i, result } = await Promise.race([...open].map((k) => next[k]!))
-    if (result.done) { open.delete(i); continue }
-    yield result.value
-    next[i] = readers[i]!.next().then((r) => ({ i, result: r }))
-  }
-}
-
-async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of stream) {
-    rest = rest.length > 0 ? Buffer.concat([rest, chunk as Buffer]) : chunk as Buffer
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      yield rest.subarray(0, end + 1)
-      rest = rest.subarray(end + 1)
-    }
-  }
-  if (rest.length > 0) yield rest
-}
