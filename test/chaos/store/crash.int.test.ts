@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { StoreJudge } from '../../model/store-model.ts'
 import type { HistoryEvent } from '../../model/store-model.ts'
-import { runTraffic } from './run-traffic.ts'
+import { runTraffic, type Kill } from './run-traffic.ts'
 import { seeded } from './seeded.ts'
 
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
@@ -16,8 +16,8 @@ const kills = Number(process.env.CHAOS_KILLS ?? 200)
 const folder = mkdtempSync(join(tmpdir(), 'bramble-crash-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const run = (round: number, killAfter?: number): Promise<HistoryEvent[]> =>
-  runTraffic({ database: join(folder, 'store.db'), told: join(folder, 'history'), seed: seed + round, ...(killAfter === undefined ? {} : { killAfter }) })
+const run = (round: number, kill?: Kill): Promise<HistoryEvent[]> =>
+  runTraffic({ database: join(folder, 'store.db'), told: join(folder, 'history'), seed: seed + round, ...(kill ? { kill } : {}) })
 
 it(`survives ${kills} kills (seed ${seed})`, { timeout: 300_000 }, async () => {
   console.log(`store crash test: CHAOS_SEED=${seed} CHAOS_KILLS=${kills}`)
@@ -25,8 +25,8 @@ it(`survives ${kills} kills (seed ${seed})`, { timeout: 300_000 }, async () => {
   const judge = new StoreJudge()
   let busy = 0
   for (let round = 0; round < kills; round++) {
-    // From within the start, recovery included, to well into the traffic.
-    const history = await run(round, 60 + Math.floor(random() * 260))
+    // Every fourth from within the start, recovery included; the others well into the traffic.
+    const history = await run(round, round % 4 === 0 ? { from: 'start', after: 60 + Math.floor(random() * 120) } : { from: 'traffic', after: Math.floor(random() * 120) })
     if (history.some((event) => event.at === 'ok')) busy++
     try {
       judge.judge(history)

@@ -32,7 +32,7 @@ it(`survives ${cuts} power cuts (seed ${seed})`, { timeout: 120_000 }, async () 
   const random = seeded(seed)
   const judge = new StoreJudge()
   for (let round = 0; round < cuts; round++) {
-    const history = await runTraffic({ database: join(disk.mount, 'store.db'), told: join(folder, 'history'), seed: seed + round, killAfter: 80 + Math.floor(random() * 300) })
+    const history = await runTraffic({ database: join(disk.mount, 'store.db'), told: join(folder, 'history'), seed: seed + round, kill: { from: 'traffic', after: Math.floor(random() * 250) } })
     disk.cutPower()
     judge.judge(history)
   }
