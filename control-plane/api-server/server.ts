@@ -2,6 +2,7 @@
 import { createServer } from 'node:https'
 import type { Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { StatusError } from '../../shared/base/errors.ts'
 import type { Clock, Log } from '../../shared/base/host.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -21,6 +22,14 @@ export interface ServerOptions {
   readonly pipeline: Pipeline
   readonly clock: Clock
   readonly log: Log
+}
+
+/** What Node's HTTP parser refuses before there is a request. Upstream's takes any word for a method and refuses it later, with the same answer. */
+function refusalOf(code: string | undefined): StatusError {
+  if (code === 'HPE_INVALID_METHOD') return new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource')
+  if (code === 'HPE_HEADER_OVERFLOW') return new StatusError('', `Request header fields too large: limit is ${MAX_HEADER_BYTES}`, { code: 431 })
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new StatusError('Timeout', 'the request was not whole in time', { code: 408 })
+  return new StatusError('BadRequest', 'the request is no valid HTTP/1.1')
 }
 
 export class HttpsServer {
@@ -43,6 +52,13 @@ export class HttpsServer {
       this.#upgraded.add(socket)
       socket.on('close', () => this.#upgraded.delete(socket))
       pipeline.upgrade(req, socket, head).catch(broken('upgrade'))
+    })
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      log.debug('unreadable request', { error })
+      if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+      const refused = refusalOf(error.code)
+      const body = `${JSON.stringify(refused.toStatus())}\n`
+      socket.end(`HTTP/1.1 ${refused.code} ${refused.reason || 'Refused'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
     })
     this.#server.on('tlsClientError', (error, socket) => log.debug('TLS handshake failed', { peer: socket.remoteAddress ?? '', error }))
   }

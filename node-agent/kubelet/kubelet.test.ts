@@ -69,6 +69,24 @@ describe('a pod', () => {
     expect(world.sink.container('web')?.lastState?.terminated?.exitCode).toBe(137)
   })
 
+  it('does not lose what falls due while a pod is being looked at', async () => {
+    world = await makeWorld({ registry: () => ({ fails: { code: 'pull-failed', message: 'no such host' } }) })
+    const { clock, sink } = world
+    const reason = (): string | undefined => sink.container('img')?.state?.waiting?.reason
+    world.desired.put('Pod', makePod('img', { containers: [{ name: 'main', image: 'example.com/app:1' }] }))
+    await world.until('error', () => reason() === 'ErrImagePull')
+    await clock.advance(2000)
+    await world.until('back-off', () => reason() === 'ImagePullBackOff')
+    const [now, tell] = [clock.monotonic.bind(clock), sink.podStatus.bind(sink)]
+    let late = 0
+    clock.monotonic = () => now() + late
+    // The error is to be shown for 2 s; saying so takes longer than that, and no timer fires.
+    sink.podStatus = (pod, status) => { tell(pod, status); if (reason() === 'ErrImagePull') late = 2500 }
+    await clock.advance(8000)
+    await world.until('error once more', () => late > 0)
+    await world.until('back-off once more', () => reason() === 'ImagePullBackOff')
+  })
+
   it('shows a missing image as upstream does and recovers', async () => {
     let there = false
     world = await makeWorld({ registry: () => (there ? {} : { fails: { code: 'pull-failed', message: 'no such host' } }) })

@@ -127,16 +127,16 @@ export class PodLoop {
       const plan = planPod(input)
       this.#tell(record, now, input, plan)
       if (plan.gone) { this.#forget(record); return }
-      if (plan.steps.length === 0) return this.#again(record, plan)
+      if (plan.steps.length === 0) return this.#again(record, plan, input.now)
       for (const step of plan.steps) await apply(this.#deps.executors, record, now, step)
     }
     this.#queue.add(uid)
   }
 
-  #again(record: PodRecord, plan: Plan): HandlerResult {
-    const now = this.#deps.host.clock.monotonic()
-    const times = [plan.wakeAt, record.volumesDueAt, record.lastStatus ? undefined : record.startedAt + adoptionGrace].filter((t) => t !== undefined && t > now) as number[]
-    return times.length === 0 ? undefined : { after: Math.min(...times) - now }
+  /** What fell due since the plan was made counts as due now: it would not come again. */
+  #again(record: PodRecord, plan: Plan, plannedAt: number): HandlerResult {
+    const times = [plan.wakeAt, record.volumesDueAt, record.lastStatus ? undefined : record.startedAt + adoptionGrace].filter((t) => t !== undefined && t > plannedAt) as number[]
+    return times.length === 0 ? undefined : { after: Math.max(0, Math.min(...times) - this.#deps.host.clock.monotonic()) }
   }
 
   /** A runtime that has forgotten a container still left its logs: the restart count goes on from there. */
