@@ -16,6 +16,7 @@ import { createNodeGateway, type NodeGateway } from './broker/node-gateway/gatew
 import type { ControlPlaneConfig } from './config.ts'
 import { startControllers, type Controllers } from './controllers/host.ts'
 import { loadIdentity, type Identity } from './identity.ts'
+import { endpointAddress, publishKubernetesEndpoints } from './kubernetes-endpoints.ts'
 import { startScheduler, type Scheduler } from './scheduler/loop.ts'
 import { createServiceAccountTokens } from './service-account-tokens.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
@@ -105,6 +106,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   scheduler = startScheduler({ client: api.client(componentUser('kube-scheduler')), informers, host })
   gateway = await createNodeGateway({ host, bus: broker, client: api.client(componentUser('node-gateway')), informers })
   const apiPort = await api.listen(config.apiPort)
+  await publishKubernetesEndpoints({ client: api.client(componentUser('apiserver')), log: host.log, address: endpointAddress(config.advertise), port: apiPort })
 
   return {
     apiPort, mqttPort: broker.port, identity,
