@@ -11,7 +11,7 @@ import { ContainerdRuntime } from './containerd/driver.ts'
 import { DockerRuntime } from './docker/driver.ts'
 import { FakeRuntime, type Script } from './fake.ts'
 
-runtimeConformance('fake', async (): Promise<Fixture> => {
+runtimeConformance('fake', 'fake', async (): Promise<Fixture> => {
   const script = (command: readonly string[]): Script => {
     const text = command.join(' ')
     const exit = /^sh -c exit (\d+)$/.exec(text)?.[1]
@@ -23,10 +23,10 @@ runtimeConformance('fake', async (): Promise<Fixture> => {
   }
   const runtime = new FakeRuntime({ clock: systemClock, images: [testImage], script: (spec) => script(spec.command ?? []) })
   const dir = await mkdtemp(join(tmpdir(), 'fake-'))
-  return { runtime: () => runtime, dir, image: (await runtime.image(testImage))!.id, real: false, stop: () => rm(dir, { recursive: true }) }
+  return { runtime: () => runtime, dir, image: (await runtime.image(testImage))!.id, stop: () => rm(dir, { recursive: true }) }
 })
 
-runtimeConformance('containerd', async (): Promise<Fixture> => {
+runtimeConformance('containerd', 'engine', async (): Promise<Fixture> => {
   const engine = await startContainerd()
   const namespace = `t${process.pid}`
   const make = (): ContainerdRuntime => new ContainerdRuntime({ address: engine.address, namespace, dataDir: join(engine.dir, 'data'), stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog })
@@ -36,7 +36,7 @@ runtimeConformance('containerd', async (): Promise<Fixture> => {
   await runtime.importImage(tar)
   const other = (...args: string[]): string[] => ['ctr', '--address', engine.address, '--namespace', 'other', ...args]
   return {
-    runtime: () => runtime, dir: engine.dir, image, real: true,
+    runtime: () => runtime, dir: engine.dir, image,
     restartAgent: async () => { const old = runtime; await old.abandon(); runtime = make() },
     restartEngine: async () => { await engine.kill(); await engine.restart() },
     foreign: {
@@ -48,7 +48,7 @@ runtimeConformance('containerd', async (): Promise<Fixture> => {
   }
 })
 
-runtimeConformance('docker', async (): Promise<Fixture> => {
+runtimeConformance('docker', 'engine', async (): Promise<Fixture> => {
   const engine = await startDockerd()
   const make = (): DockerRuntime => new DockerRuntime({ host: engine.address, owner: 'test-node', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog })
   let runtime = make()
@@ -57,7 +57,7 @@ runtimeConformance('docker', async (): Promise<Fixture> => {
   await runtime.importImage(tar)
   const other = (...args: string[]): string[] => ['docker', '--host', engine.address, ...args]
   return {
-    runtime: () => runtime, dir: engine.dir, image, real: true,
+    runtime: () => runtime, dir: engine.dir, image,
     restartAgent: async () => { await runtime.close(); runtime = make() },
     restartEngine: async () => { await engine.kill(); await engine.restart() },
     foreign: {

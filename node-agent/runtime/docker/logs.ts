@@ -1,4 +1,5 @@
 /** The output of `docker logs --timestamps`, line by line. */
+import { ignore } from '../../../shared/base/ignore.ts'
 import { start } from '../../../shared/host/exec.ts'
 import { lastError } from '../containerd/parse.ts'
 import { RuntimeError, type LogLine } from '../runtime.ts'
@@ -11,7 +12,7 @@ export async function* readLogs(command: readonly string[], request: { missing: 
   const kill = (): void => { child.kill('SIGKILL') }
   signal.addEventListener('abort', kill, { once: true })
   const ended = new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 0)) })
-  ended.catch(() => undefined)
+  void ignore(ended, 'awaited after the lines are read')
   // The container's own stderr comes on ours; only of a container that is not there is it Docker's complaint.
   if (missing) child.stderr?.on('data', (d: Buffer) => { errors += d.toString() })
   try {
