@@ -1,7 +1,7 @@
 /** Pulling from a registry on loopback, open and behind a password, by both drivers. */
 import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -21,6 +21,7 @@ let guard: Server
 let guarded: number
 let open: number
 let imageId: string
+let dir: string
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -31,7 +32,7 @@ async function freePort(): Promise<number> {
 }
 
 beforeAll(async () => {
-  const dir = await testFolder('registry')
+  dir = await testFolder('registry')
   open = await freePort()
   await writeFile(join(dir, 'config.yml'), `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\nhttp:\n  addr: 127.0.0.1:${open}\n`)
   registry = start(['docker-registry', 'serve', join(dir, 'config.yml')], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -49,7 +50,7 @@ beforeAll(async () => {
   await new Promise((resolve) => guard.once('listening', resolve))
   guarded = (guard.address() as AddressInfo).port
 })
-afterAll(() => { registry?.kill('SIGKILL'); guard?.close() })
+afterAll(async () => { registry?.kill('SIGKILL'); guard?.close(); await rm(dir, { recursive: true, force: true }) })
 
 const drivers: [string, () => Promise<{ runtime: Runtime; engine: Daemon }>][] = [
   ['containerd', async () => {
