@@ -1,7 +1,10 @@
 /** kill -9 of the control plane and of the agent, in turn and together, while 30 replicas roll out; and a start with no control plane at all. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ignore } from '../../shared/base/ignore.ts'
 import { Cluster, eventually } from '../testbed/cluster.ts'
 import type { Kubectl } from '../testbed/kubectl.ts'
+import { leftovers, snapshots } from '../testbed/leftovers.ts'
+import { testImage } from '../testbed/images.ts'
 import { isReady, service, webDeployment, type PodList } from '../testbed/workloads.ts'
 
 let cluster: Cluster
@@ -12,7 +15,33 @@ beforeAll(async () => {
 })
 afterAll(async () => { await cluster?.stop() })
 
-const pods = async (): Promise<PodList['items']> => (await kubectl.json<PodList>(['get', 'pods', '-l', 'app=thirty'])).items
+/** Uids of every pod that was ever seen. */
+const seen = new Set<string>()
+const pods = async (): Promise<PodList['items']> => {
+  const { items } = await kubectl.json<PodList>(['get', 'pods', '-l', 'app=thirty'])
+  for (const pod of items) seen.add(pod.metadata.uid)
+  return items
+}
+
+/** Waits until the node holds nothing but what the pods of now need: what is left is told by the failure. */
+async function nothingLeft(count: number, recordsPerPod = 1): Promise<void> {
+  let left: string[] = []
+  const clean = eventually('nothing is left of pods that are gone', async () => {
+    const alive = await pods()
+    left = await leftovers(cluster, alive, seen, recordsPerPod)
+    return alive.length === count && left.length === 0
+  }, 20_000, 500)
+  await ignore(clean, 'what is left says more than that the time is over')
+  expect(left).toEqual([])
+}
+
+/** The agent speaks to the control plane, and has handled every pod it found: one made later runs. */
+async function agentAtWork(): Promise<void> {
+  await eventually('the node takes requests', async () => (await kubectl.try(['exec', 'deployment/thirty', '--', 'true'])).exitCode === 0, 30_000)
+  await kubectl.run(['run', 'later', '--image', testImage, '--restart=Never', '--command', '--', 'sh', '-c', 'exec sleep 1000'])
+  await kubectl.run(['wait', 'pod/later', '--for=condition=Ready', '--timeout=30s'], { timeout: 40_000 })
+  await kubectl.run(['delete', 'pod', 'later', '--grace-period=1'])
+}
 
 it('completes a rollout of 30 replicas through kills, with exactly 30 containers and every acknowledged object', async () => {
   const acknowledged: string[] = []
@@ -20,6 +49,7 @@ it('completes a rollout of 30 replicas through kills, with exactly 30 containers
     const result = await kubectl.try(['create', 'configmap', `note-${i}`, `--from-literal=i=${i}`])
     if (result.exitCode === 0) acknowledged.push(`note-${i}`)
   }
+  const images = await snapshots(cluster)
   await kubectl.apply([webDeployment('thirty', 30), service('thirty', 30082)])
   await note(0)
   await eventually('some pods are ready', async () => (await pods()).filter(isReady).length >= 5, 60_000)
@@ -53,14 +83,16 @@ it('completes a rollout of 30 replicas through kills, with exactly 30 containers
   const stored = await kubectl.run(['get', 'configmaps', '-o', 'name'])
   expect(acknowledged.filter((name) => !stored.includes(`configmap/${name}`))).toEqual([])
   expect(acknowledged.length).toBeGreaterThanOrEqual(5)
+  await nothingLeft(30)
+  // One view a layer, however many containers.
+  expect(await snapshots(cluster) - images).toBeLessThanOrEqual(1)
 }, 600_000)
 
 it('adopts running containers: an agent killed and started again restarts nothing', async () => {
   const before = (await cluster.runningContainers()).toSorted()
   await cluster.agent.kill('SIGKILL')
   await cluster.startAgent()
-  await cluster.nodeReady()
-  await kubectl.run(['exec', 'deployment/thirty', '--', 'true'])
+  await agentAtWork()
   expect((await cluster.runningContainers()).toSorted()).toEqual(before)
   expect((await pods()).map((p) => p.status.containerStatuses?.[0]?.restartCount)).toEqual(Array.from({ length: 30 }, () => 0))
 })
@@ -85,4 +117,6 @@ it('brings pods and Service back with no control plane and every container kille
   await cluster.nodeReady()
   await eventually('the control plane sees them ready', async () => (await pods()).filter(isReady).length === 5)
   expect((await pods()).map((p) => p.metadata.name).toSorted()).toEqual(names)
+  await agentAtWork()
+  await nothingLeft(5, 2)
 })

@@ -2,7 +2,8 @@
  * A cluster of real processes on this machine: one control plane, one node whose network is a namespace of its own (its bridge,
  * addresses and iptables touch nothing else), on a private containerd or dockerd. Everything is ended and removed by `stop`.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -217,6 +218,13 @@ export class Cluster {
       if (tasks.length) await Promise.all(tasks.map((id) => run(['ctr', '--address', this.engine.address, '-n', 'bramble', 'tasks', 'kill', '-s', 'SIGKILL', id])))
       await eventually('every task has ended', async () => (await this.runningContainers()).length === 0, 20_000)
     }
+    // What lives in memory: the pods' namespaces (their links end with them) and everything below /run.
+    const state = `/run/bramble/${createHash('sha256').update(join(this.dir, 'agent')).digest('hex').slice(0, 8)}`
+    const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((l) => l.split(' ')[4] ?? '').filter((m) => m.startsWith(`${state}/`) || m.startsWith(`${this.dir}/agent/`))
+    const namespaces = (await readdir(join(this.dir, 'agent/runtime/sandboxes')).catch(() => [])).map((id) => `/run/netns/bramble-${id.slice(0, 16)}`)
+    const mounted = [...mounts.toReversed(), ...namespaces]
+    if (mounted.length) await run(['umount', '-l', '--', ...mounted])
+    for (const path of [state, ...namespaces]) await rm(path, { recursive: true, force: true })
     for (const table of ['nat', 'filter']) await this.onNode(['iptables', '-t', table, '-F'])
     for (const table of ['nat', 'filter']) await this.onNode(['iptables', '-t', table, '-X'])
     await this.onNode(['ip', 'link', 'del', 'bramble0'])

@@ -19,7 +19,10 @@ export interface SandboxDeps {
   readonly hostname: string
 }
 
-/** The sandbox and its address. A sandbox that died is stopped for good before the next attempt, and its address given back. */
+/**
+ * The sandbox and its address. A sandbox that died is stopped for good before the next attempt. The address stays the pod's until the pod goes: after
+ * a reboot without the control plane the endpoints of every Service name the old one.
+ */
 export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostname }: SandboxDeps): PodHook => ({
   name: 'sandbox-network',
   async setUp({ record, pod, attempt, signal }) {
@@ -29,7 +32,6 @@ export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostna
         await runtime.stopSandbox(old.id)
         cache.put({ sandbox: { ...old, state: 'not-ready', netns: undefined } })
         for (const c of cache.pod(record.ref.uid).containers) if (c.sandboxId === old.id && c.state === 'running') await cache.look(c.id)
-        await network.detach(record.ref.uid)
       }
       const hostNetwork = spec?.hostNetwork ?? false
       const sandbox = await runtime.runSandbox({

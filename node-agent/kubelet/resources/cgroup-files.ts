@@ -34,13 +34,17 @@ function v1Mounts(mountinfo: string): ReadonlyMap<string, string> {
   return out
 }
 
+/** The empty v2 hierarchy of a hybrid machine: we need nothing of it, but runc makes its cgroups there as well. */
+const unifiedMount = (mountinfo: string): string | undefined => mountinfo.split('\n').find((l) => l.split(' - ')[1]?.startsWith('cgroup2 '))?.split(' ')[4]
+
 /** Finds out what this machine has. */
 export async function openCgroups(files: FileTree, log: Log): Promise<Cgroups> {
   const unified = await files.read('/sys/fs/cgroup/cgroup.controllers')
   if (unified !== undefined) return new CgroupsV2(files, log)
-  const mounts = v1Mounts((await files.read('/proc/self/mountinfo')) ?? '')
+  const mountinfo = (await files.read('/proc/self/mountinfo')) ?? ''
+  const mounts = v1Mounts(mountinfo)
   if (!mounts.has('memory') || !mounts.has('cpu')) log.warn('cgroup controllers are missing: limits of theirs are not kept', { found: [...mounts.keys()].join(',') })
-  return new CgroupsV1(files, log, mounts)
+  return new CgroupsV1(files, log, mounts, unifiedMount(mountinfo))
 }
 
 const parentsOf = (path: string): string[] => path.split('/').filter(Boolean).map((_, i, parts) => `/${parts.slice(0, i + 1).join('/')}`)
@@ -64,7 +68,8 @@ class CgroupsV1 implements Cgroups {
   readonly #files: FileTree
   readonly #log: Log
   readonly #mounts: ReadonlyMap<string, string>
-  constructor(files: FileTree, log: Log, mounts: ReadonlyMap<string, string>) { this.#files = files; this.#log = log; this.#mounts = mounts }
+  readonly #unified: string | undefined
+  constructor(files: FileTree, log: Log, mounts: ReadonlyMap<string, string>, unified: string | undefined) { this.#files = files; this.#log = log; this.#mounts = mounts; this.#unified = unified }
 
   async ensure(path: string, limits: ResourceLimits): Promise<void> {
     for (const point of new Set(this.#mounts.values())) await this.#files.makeDir(`${point}${path}`)
@@ -96,7 +101,7 @@ class CgroupsV1 implements Cgroups {
 
   async remove(path: string): Promise<boolean> {
     let gone = true
-    for (const point of new Set(this.#mounts.values())) gone = (await removeTree(this.#files, `${point}${path}`, this.#log)) && gone
+    for (const point of new Set([...this.#mounts.values(), ...(this.#unified === undefined ? [] : [this.#unified])])) gone = (await removeTree(this.#files, `${point}${path}`, this.#log)) && gone
     return gone
   }
 }
