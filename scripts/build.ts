@@ -2,13 +2,15 @@
  * `npm run build`: `dist/<program>-linux-<arch>` for both architectures, each a single file that needs nothing installed:
  * Node, our bundle and the sqlite3 addon. `-- --arch x64` makes one architecture only.
  */
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runOk } from '../shared/host/exec.ts'
+import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
 import { sqliteAddon, triplet, type Arch } from './build-addon.ts'
-import { bundle, programs, root, type Program } from './bundle.ts'
+import { bundle, heapFlags, programs, root, type Program } from './bundle.ts'
 
 const dist = join(root, 'dist')
 const cache = join(dist, 'cache')
@@ -36,17 +38,39 @@ async function strippedNode(arch: Arch, version: string): Promise<string> {
   return target
 }
 
+/** What an executable is made of, in one hash: an equal hash needs no new build. */
+async function fingerprint(parts: readonly string[], config: object): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(config))
+  for (const part of parts) hash.update(`\0${(await stat(part)).size}\0`).update(await readFile(part))
+  return hash.digest('hex')
+}
+
+/** The finished file as its last build left it: whoever replaced, cut or touched it gets a new one. */
+async function stampOf(output: string, inputs: string): Promise<string | undefined> {
+  const file = await stat(output).catch((e: NodeJS.ErrnoException) => { if (e.code === 'ENOENT') return undefined; throw e })
+  return file && `${inputs} ${file.size} ${file.mtimeMs}`
+}
+
 async function executable(program: Program, arch: Arch, version: string, nodeVersion: string): Promise<void> {
   const output = join(dist, `${program}-linux-${arch}`)
-  const config = join(cache, `${program}-${arch}.json`)
+  const [config, stampFile] = [join(cache, `${program}-${arch}.json`), join(cache, `${program}-${arch}.stamp`)]
+  const main = join(cache, `${program}.cjs`)
+  const node = await strippedNode(arch, nodeVersion)
   const assets = program === 'bramble' ? {} : { 'node_sqlite3.node': await sqliteAddon(arch, cache, say) }
-  await writeFile(config, JSON.stringify({
-    main: join(cache, `${program}.cjs`), output, executable: await strippedNode(arch, nodeVersion), disableExperimentalSEAWarning: true,
-    useSnapshot: false, useCodeCache: false, execArgvExtension: 'env', assets,
-  }))
+  // No code cache: V8 takes one only from the architecture that made it, and half of these are made for the other.
+  const sea = { main, executable: node, disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: false, execArgv: heapFlags[program], execArgvExtension: 'env', assets }
+  const inputs = await fingerprint([main, node, ...Object.values(assets)], sea)
+  const size = async (): Promise<string> => `${output.slice(root.length + 1)}  ${((await stat(output)).size / 1e6).toFixed(0)} MB`
+  const stamp = await stampOf(output, inputs)
+  if (stamp !== undefined && stamp === await readIfThere(stampFile)) { say(`${await size()}, up to date`); return }
+  // Made aside: a program that runs from the old file goes on doing so.
+  const scratch = `${output}.tmp`
+  await writeFileAtomic(config, JSON.stringify({ ...sea, output: scratch }))
   await runOk([process.execPath, '--build-sea', config], { timeout: 300_000 })
-  await chmod(output, 0o755)
-  say(`${output.slice(root.length + 1)}  ${((await stat(output)).size / 1e6).toFixed(0)} MB`)
+  await chmod(scratch, 0o755)
+  await rename(scratch, output)
+  await writeFileAtomic(stampFile, await stampOf(output, inputs) as string)
+  say(await size())
 }
 
 const { values } = parseArgs({ options: { arch: { type: 'string' } } })

@@ -15,6 +15,16 @@ export const programs = {
 export type Program = keyof typeof programs
 
 /**
+ * V8 flags of each program, however it is started (`up`, single executables): heap limits that fit a 1 GB board, since V8 otherwise sizes
+ * itself for the machine.
+ */
+export const heapFlags: Readonly<Record<Program, readonly string[]>> = {
+  'bramble-control-plane': ['--max-semi-space-size=2', '--max-old-space-size=256'],
+  'bramble-node-agent': ['--max-semi-space-size=1', '--max-old-space-size=128'],
+  'bramble': [],
+}
+
+/**
  * sqlite3 finds its addon with `bindings`, which searches folders; a bundle has none. Inside a single executable the addon is an
  * asset, written to a private file for as long as the dynamic linker needs it; elsewhere it is the file that npm built.
  */

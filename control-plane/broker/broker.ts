@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { Aedes, type Client } from 'aedes'
 import type { Host } from '../../shared/base/host.ts'
 import { limits as codecLimits } from '../../shared/mqtt/codec.ts'
+import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 import { identify, mayConnect, mayPublish, maySubscribe, nameOf, type Connect, type Identity } from './acl/rules.ts'
 import type { MessageBus } from './message-bus.ts'
 import { createUpgradeHandler, listen, type PeerCertificate, type ServerTls, type UpgradeHandler } from './mqtt-server.ts'
@@ -65,6 +66,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     return notAuthorized(why)
   }
 
+  keepNoPacketNumbers()
   const aedes = await Aedes.createBroker({
     concurrency: brokerLimits.deliveries, drainTimeout: brokerLimits.drainTimeoutMs, keepaliveLimit: brokerLimits.keepaliveSeconds,
     maxTopicLevels: brokerLimits.topicLevels, connectTimeout: brokerLimits.connectTimeoutMs, maxInflightInbound: 100,

@@ -8,6 +8,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { encode } from '../../shared/mqtt/codec.ts'
 import type { OnlineMessage, UpMessage } from '../../shared/mqtt/messages.ts'
+import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 import { nodeClientId, nodeTopic } from '../../shared/mqtt/topics.ts'
 import { step, type Effect, type Input, type State } from './connection/machine.ts'
 
@@ -41,6 +42,7 @@ export class LinkConnection {
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.#log = options.host.log.child('connection')
+    keepNoPacketNumbers()
   }
 
   get state(): State['at'] { return this.#state.at }

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle, programs, root, type Program } from '../../scripts/bundle.ts'
+import { bundle, heapFlags, programs, root, type Program } from '../../scripts/bundle.ts'
 import { Cluster } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import { openApi, type Api } from './api.ts'
@@ -80,7 +80,8 @@ async function deployment(api: Api): Promise<void> {
 /** With the 30 pods of the deployment. */
 async function idle(cluster: Cluster): Promise<void> {
   const span = Number(values['idle-seconds'])
-  await sleep(15_000)
+  // Status written lazily (30 s) belongs to the work before, not to idling.
+  await sleep(45_000)
   const before = await Promise.all([costOf(cluster.controlPlane.pid), costOf(cluster.agent.pid)])
   say(`idle for ${span} s`)
   await sleep(span * 1000)
@@ -130,8 +131,8 @@ const node = process.execPath
 const cluster = await Cluster.start({
   runtime,
   programs: {
-    controlPlane: [node, '--max-semi-space-size=2', '--max-old-space-size=256', join(bundles, 'bramble-control-plane.cjs'), '--log-level', 'info'],
-    nodeAgent: [node, '--max-semi-space-size=1', '--max-old-space-size=128', join(bundles, 'bramble-node-agent.cjs')],
+    controlPlane: [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--log-level', 'info'],
+    nodeAgent: [node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs')],
   },
 })
 try {
