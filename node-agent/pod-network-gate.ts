@@ -20,6 +20,8 @@ export function openNetworkGate(options: { host: Host; network: PodNetwork; desi
   const log = host.log.child('network')
   const ready = Promise.withResolvers<string>()
   const stop = new AbortController()
+  /** Pods that ended before the network was set up, though still desired. */
+  const early = new Set<string>()
   let applied = ''
   let working: Promise<void> = Promise.resolve()
 
@@ -28,7 +30,7 @@ export function openNetworkGate(options: { host: Host; network: PodNetwork; desi
     const clusterCIDR = desired.get<ConfigMap>('ConfigMap', 'kube-public', 'cluster-info')?.data?.clusterCIDR
     if (!podCIDR || !clusterCIDR || applied === `${podCIDR} ${clusterCIDR}`) return
     await network.setUp({ podCIDR, clusterCIDR })
-    if (applied === '') await network.adopt(desired.list('Pod').map((pod) => ({ uid: pod.metadata.uid })))
+    if (applied === '') await network.adopt(desired.list('Pod').map((pod) => ({ uid: pod.metadata.uid })).filter(({ uid }) => !early.has(uid)))
     applied = `${podCIDR} ${clusterCIDR}`
     log.info('pod network is up', { podCIDR, clusterCIDR })
     ready.resolve(clusterCIDR)
@@ -54,7 +56,9 @@ export function openNetworkGate(options: { host: Host; network: PodNetwork; desi
       return await network.attach(pod, signal)
     },
     async detach(podUid) {
+      // Before that nothing can be freed, and adoption is what frees it.
       if (applied !== '') await network.detach(podUid)
+      else early.add(podUid)
     },
     close() { stop.abort(); subscription[Symbol.dispose]() },
   }

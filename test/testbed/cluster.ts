@@ -88,6 +88,11 @@ class Process {
   async log(): Promise<string> { return await readFile(this.#log, 'utf8') }
 }
 
+/** Tells clusters of test programs that run at the same time apart. */
+const slot = 1 + process.pid % 250
+/** Address of this machine as the node of a cluster sees it. */
+export const hostAddress = `10.203.${slot}.1`
+
 export class Cluster {
   readonly dir: string
   readonly apiPort: number
@@ -126,7 +131,7 @@ export class Cluster {
   static async start(options: ClusterOptions): Promise<Cluster> {
     const dir = await testFolder('cluster')
     const engine = options.runtime === 'docker' ? await startDockerd() : await startContainerd()
-    const cluster = new Cluster({ dir, apiPort: await freePort(), mqttPort: await freePort(), engine, options, slot: 1 + process.pid % 250 })
+    const cluster = new Cluster({ dir, apiPort: await freePort(), mqttPort: await freePort(), engine, options, slot })
     try {
       await cluster.#network()
       await mkdir(join(dir, 'agent/images'), { recursive: true })
