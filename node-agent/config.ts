@@ -22,6 +22,7 @@ export interface AgentConfig {
   readonly clusterDns: string | undefined
   readonly clusterDomain: string
   readonly labels: Readonly<Record<string, string>>
+  readonly plainHttpRegistries: readonly string[]
   readonly logLevel: LogLevel
 }
 
@@ -42,6 +43,7 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --bridge NAME              bridge of the pod network (default bramble0)
   --cluster-dns IP           name server written into pods (default: the node's own)
   --cluster-domain NAME      default cluster.local
+  --plain-http-registry HOST a registry (host:port) spoken to without TLS (repeatable; containerd only)
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
 
@@ -53,7 +55,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 
 const text = { type: 'string' } as const
 const options = {
-  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
+  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
   'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -96,6 +98,6 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
     joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], logLevel: level as LogLevel,
   }
 }

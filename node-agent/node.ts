@@ -94,7 +94,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
   const kubelet = createKubelet({
     host, runtime, network: gate, desired: link.desired, sink: link.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
-    config: { clusterDomain: config.clusterDomain, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+    config: { clusterDomain: config.clusterDomain, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()
