@@ -91,10 +91,11 @@ async function installNpmPackages() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && existsSync(addon) && existsSync(pinnedNode)) return
   await aptInstall(missing(compilerPackages))
   say('installing npm packages (sqlite3 is compiled here: about two minutes)')
-  await command(['npm', 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], { cwd: root })
+  // Not `npm ci`: it refuses a lock file without the binaries of platforms that a registry does not carry. This one keeps to the lock file as well.
+  await command(['npm', 'install', '--no-save', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], { cwd: root })
     .catch((e) => refuse('npm could not install the packages', e.message.split('\n').slice(-12).join('\n         ')))
   if (!existsSync(addon)) await command(['npm', 'rebuild', 'sqlite3'], { cwd: root })
-  if (!existsSync(pinnedNode)) refuse(`the package node-linux-${process.arch} was not installed`, 'npm left out optional packages: run "npm ci --include=optional"')
+  if (!existsSync(pinnedNode)) refuse(`the package node-linux-${process.arch} was not installed`, 'npm left out optional packages: run "npm install --include=optional"')
   writeFileSync(stamp, hash)
 }
 
