@@ -6,7 +6,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run, runOk } from '../shared/host/exec.ts'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
-import { bundle, programs, root, type Program } from './bundle.ts'
+import { bundle, heapFlags, programs, root, type Program } from './bundle.ts'
 import { writeImage } from './demo-image.ts'
 import { base, kubeconfigFile, ownContainerd, ownDocker, parseUp, remember, remembered, runDir, systemContainerd, systemDocker, usage, type UpOptions } from './options.ts'
 import { listening, Services } from './services.ts'
@@ -16,9 +16,6 @@ const bundles = join(root, 'dist/bundle')
 const services = new Services(join(base, 'run'))
 const began = performance.now()
 const say = (text: string): void => { process.stdout.write(`  ${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${text}\n`) }
-
-/** Heap limits that fit a 1 GB board; V8 otherwise sizes itself for the machine. */
-const heap = { 'control-plane': ['--max-semi-space-size=2', '--max-old-space-size=256'], 'node-agent': ['--max-semi-space-size=1', '--max-old-space-size=128'] } as const
 
 async function bramble(...args: string[]): Promise<string> {
   return (await runOk([node, join(bundles, 'bramble.cjs'), '--kubeconfig', kubeconfigFile, ...args])).toString()
@@ -51,7 +48,7 @@ async function startDocker(options: UpOptions): Promise<string> {
 async function startControlPlane(options: UpOptions): Promise<void> {
   const dataDir = join(options.dataDir, 'control-plane')
   if (await services.running('control-plane') === undefined) {
-    await services.start('control-plane', [node, ...heap['control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--data-dir', dataDir, '--api-port', String(options.apiPort), '--mqtt-port', String(options.mqttPort)])
+    await services.start('control-plane', [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--data-dir', dataDir, '--api-port', String(options.apiPort), '--mqtt-port', String(options.mqttPort)])
   }
   await services.until('control-plane', 'the API answers', async () => {
     const text = await readIfThere(join(dataDir, 'admin.kubeconfig'))
@@ -72,7 +69,7 @@ async function startAgent(options: UpOptions, engine: string): Promise<void> {
     // The token is passed in the environment: arguments are for everybody to see.
     const env = joined ? process.env : { ...process.env, BRAMBLE_TOKEN: (await bramble('token', 'create', '--ttl', '1h')).trim() }
     await services.start('node-agent', [
-      node, ...heap['node-agent'], join(bundles, 'bramble-node-agent.cjs'), '--server', `https://127.0.0.1:${options.apiPort}`, '--data-dir', dataDir, '--node-name', hostname(), '--runtime', options.runtime,
+      node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs'), '--server', `https://127.0.0.1:${options.apiPort}`, '--data-dir', dataDir, '--node-name', hostname(), '--runtime', options.runtime,
       ...(options.runtime === 'docker' ? ['--docker-host', engine] : ['--containerd-address', engine]),
     ], env)
   }
