@@ -23,7 +23,8 @@ async function main(): Promise<void> {
     process.stdout.write(`  ${cleaned.stdout.toString().trim() || 'containers, mounts, namespaces and rules removed'}\n`)
   }
   for (const name of ['containerd', 'dockerd'] as const) if (await services.stop(name)) process.stdout.write(`  ${name} stopped\n`)
-  await rm(runDir, { recursive: true, force: true })
+  // Only what `up` made: agents that others started on this machine keep their state beside it.
+  for (const path of [ownContainerd, ownDocker, join(runDir, 'containerd'), join(runDir, 'docker'), join(runDir, 'docker.pid')]) await rm(path, { recursive: true, force: true })
   if (values.purge) {
     await rm(options.dataDir, { recursive: true, force: true })
     await rm(base, { recursive: true, force: true })
