@@ -30,6 +30,18 @@ describe('status outbox', () => {
     expect(outbox.unconfirmed).toBe(0)
   })
 
+  test('names of events sort in the order they happened, within a millisecond too', async () => {
+    const { clock, outbox, connect, take } = setUp()
+    connect()
+    const say = (reason: string): void => outbox.event({ regarding: { kind: 'Pod', ...pod }, type: 'Normal', reason, message: reason, at: clock.now() })
+    for (const reason of ['Pulling', 'Pulled', 'Created']) say(reason)
+    await clock.advance(1)
+    say('Started')
+    const named = (await take()).flatMap(({ body }) => (body.item === 'event' ? [body] : []))
+    expect(named.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((e) => e.reason)).toEqual(['Pulling', 'Pulled', 'Created', 'Started'])
+    expect(new Set(named.map((e) => e.name)).size).toBe(4)
+  })
+
   test('a receipt for an older word does not confirm the newer one', async () => {
     const { outbox, connect, take } = setUp()
     connect()

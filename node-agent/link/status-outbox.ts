@@ -30,6 +30,7 @@ export class StatusOutbox implements StatusSink {
   #send: ((items: readonly ReportItem[]) => void) | undefined
   #incarnation: string | undefined
   #seq = 0
+  #lastEvent = 0n
   #dropped = 0
   #flushing: Disposable | undefined
   #retry: Disposable | undefined
@@ -46,8 +47,7 @@ export class StatusOutbox implements StatusSink {
     const { regarding, type, reason, message, at } = report
     const seen = this.#correlator.observe({ metadata: {}, involvedObject: regarding, type, reason, message, source: { component: 'kubelet' } }, this.#host.clock.monotonic())
     if (seen.kind === 'suppress') return
-    // Upstream's form: the object's name and a number that is not used again.
-    const name = seen.kind === 'repeat' ? seen.name : `${regarding.name}.${Buffer.from(this.#host.random.bytes(8)).toString('hex')}`
+    const name = seen.kind === 'repeat' ? seen.name : `${regarding.name}.${this.#eventNumber()}`
     if (seen.kind === 'new') this.#correlator.created(seen.key, name)
     const first = this.#firsts.get(name) ?? iso(at)
     this.#firsts.delete(name)
@@ -56,6 +56,16 @@ export class StatusOutbox implements StatusSink {
     const body: EventItem = { item: 'event', name, regarding, eventType: type, reason, message: seen.message, count: seen.count, first, last: iso(at) }
     this.#keep(`event/${name}`, body)
     this.#limitEvents()
+  }
+
+  /**
+   * Upstream's form: nanoseconds in hexadecimal. Lists come sorted by name, so events of an object are read in the order they happened.
+   * The digits below the millisecond are random: a board whose clock starts in 1970 at every boot must not use a name again.
+   */
+  #eventNumber(): string {
+    const now = BigInt(Math.floor(this.#host.clock.now())) * 1_000_000n + BigInt(Math.floor(this.#host.random.float() * 1e6))
+    this.#lastEvent = now > this.#lastEvent ? now : this.#lastEvent + 1n
+    return this.#lastEvent.toString(16)
   }
 
   /** A connection is there: `send` takes reports until `disconnected`. Everything without a receipt goes (again), and the node's own status always. */
