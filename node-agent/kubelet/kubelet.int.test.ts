@@ -9,9 +9,13 @@ import { run } from '../../shared/host/exec.ts'
 import { startContainerd } from '../../test/testbed/daemons.ts'
 import { testImage, writeTestImage } from '../../test/testbed/images.ts'
 import { ContainerdRuntime } from '../runtime/containerd/driver.ts'
-import { FakeDesired, makePod, RecordingSink } from './harness.ts'
+import { FakeDesired, makePod as plainPod, RecordingSink } from './harness.ts'
 import { openCgroups } from './resources/cgroup-files.ts'
 import { createKubelet, type Kubelet } from './kubelet.ts'
+
+/** Namespaces and cgroups of the machine are named by it: two runs of this file must not share one. */
+const uidOf = (name: string): string => `uid-${process.pid}-${name}`
+const makePod: typeof plainPod = (name, spec, metadata = {}) => plainPod(name, spec, { uid: uidOf(name), ...metadata })
 
 const log = process.env['KUBELET_TEST_LOG'] ? createLog({ level: 'debug', clock: systemClock, write: (l) => { process.stderr.write(l) } }) : silentLog
 let engine: Awaited<ReturnType<typeof startContainerd>>
@@ -79,7 +83,7 @@ describe('on a real containerd', () => {
     expect(text).toContain('10.9.9.9\tfiles')
     await remove('files')
     expect((await runtime.list()).sandboxes).toEqual([])
-    await expect(stat(join(engine.dir, 'kubelet/pods/uid-files'))).rejects.toThrow('ENOENT')
+    await expect(stat(join(engine.dir, `kubelet/pods/${uidOf('files')}`))).rejects.toThrow('ENOENT')
   })
 
   it('describes the machine that it runs on', () => {
@@ -96,14 +100,14 @@ describe('on a real containerd', () => {
     await until('output', () => { void readFile(kubelet.containerFor('default', 'ram').logPath(0), 'utf8').then((t) => { text = t }); return text.includes('/ram') })
     expect(text).toMatch(/\s2048\s/)
     await remove('ram')
-    expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain('uid-ram')
+    expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(uidOf('ram'))
   })
 
   it('sets the limits of the pod cgroup', async () => {
     desired.put('Pod', makePod('limits', main({ command: ['sleep', '1000'], resources: { requests: { cpu: '250m', memory: '32Mi' }, limits: { cpu: '500m', memory: '64Mi' } } })))
     await until('ready', () => sink.isReady('limits'))
     const v2 = await stat('/sys/fs/cgroup/cgroup.controllers').then(() => true, () => false)
-    const path = v2 ? `/sys/fs/cgroup/${cgroupRoot}/burstable/poduid-limits/memory.max` : `/sys/fs/cgroup/memory/${cgroupRoot}/burstable/poduid-limits/memory.limit_in_bytes`
+    const path = v2 ? `/sys/fs/cgroup/${cgroupRoot}/burstable/pod${uidOf('limits')}/memory.max` : `/sys/fs/cgroup/memory/${cgroupRoot}/burstable/pod${uidOf('limits')}/memory.limit_in_bytes`
     expect((await readFile(path, 'utf8')).trim()).toBe(String(64 << 20))
     await remove('limits')
     await expect(stat(path)).rejects.toThrow('ENOENT')
