@@ -21,6 +21,7 @@ import type { Exchange, ResourceDeps } from './resource-requests.ts'
 import { handleResource, noSuchResource } from './resource-requests.ts'
 import { sendBytes } from './server-response.ts'
 import type { StreamHandlers } from './streams.ts'
+import { admitConnect } from './subresources/connect-admission.ts'
 
 export interface PipelineDeps extends ResourceDeps {
   readonly authenticator: Authenticator
@@ -53,13 +54,14 @@ export class Pipeline {
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const info = parseRequest(req.method ?? 'GET', req.url ?? '/')
+    const warnings: string[] = []
     try {
       // For a node that is about to join: it knows the hash of the CA, so nobody needs to be known to read it.
       if (info.path === '/cacerts' && info.verb === 'get') return await sendBytes({ req, res, warnings: [] }, 200, Buffer.from(this.#deps.ca), 'application/x-pem-file')
       const user = await this.#deps.authenticator.authenticate(req)
-      await this.#admitted(info, () => this.#serve(info, user, req, res))
+      await this.#admitted(info, () => this.#serve(info, user, req, res, warnings))
     } catch (e) {
-      await this.#refuse(e, info, req, res)
+      await this.#refuse(e, info, req, res, warnings)
     }
   }
 
@@ -75,6 +77,7 @@ export class Pipeline {
       this.#authorize(info, user)
       if (info.group !== '' || info.resource !== 'pods' || !streamed.has(info.subresource)) throw noSuchResource()
       if (!streams) throw new StatusError('NotFound', `pods/${info.subresource} is not served by this server`)
+      await admitConnect(this.#deps.ctx, this.#deps.registry, info, user)
       await streams.handle({ ...info, user }, req, socket, head)
     } catch (e) {
       const error = this.#statusOf(e, info)
@@ -105,7 +108,7 @@ export class Pipeline {
     if (!this.#deps.authorizer.allows(asked)) throw refusal(asked)
   }
 
-  async #serve(info: RequestInfo, user: User, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #serve(info: RequestInfo, user: User, req: IncomingMessage, res: ServerResponse, warnings: string[]): Promise<void> {
     this.#authorize(info, user)
     if (info.subresource === 'log' && info.resource === 'pods' && info.group === '' && info.verb === 'get') {
       if (!this.#deps.streams) throw new StatusError('NotFound', 'pods/log is not served by this server')
@@ -114,7 +117,6 @@ export class Pipeline {
     if (info.isResourceRequest && info.group === '' && info.resource === 'pods' && streamed.has(info.subresource)) {
       throw new StatusError('BadRequest', 'Upgrade request required')
     }
-    const warnings: string[] = []
     if (!info.isResourceRequest) return this.#deps.discovery.handle({ req, res, info, warnings })
     const exchange: Exchange = {
       req, res, info, user, warnings, form: negotiate(req.headers.accept), body: () => readBody(req), ended: info.verb === 'watch' ? this.#ended(res) : this.#deps.stopping,
@@ -139,7 +141,7 @@ export class Pipeline {
     return e instanceof StoreFailedError ? new StatusError('ServiceUnavailable', `the store failed: ${e.message}`) : internal(error.message ?? String(e))
   }
 
-  async #refuse(e: unknown, info: RequestInfo, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #refuse(e: unknown, info: RequestInfo, req: IncomingMessage, res: ServerResponse, warnings: string[]): Promise<void> {
     // A client that left is not worth a line, nor can it be told anything.
     if (req.socket.destroyed) return
     const error = this.#statusOf(e, info)
@@ -151,7 +153,7 @@ export class Pipeline {
     if (error.details?.retryAfterSeconds) res.setHeader('Retry-After', error.details.retryAfterSeconds)
     // The rest of a body that was refused unread would be taken for the next request.
     if (!req.complete) res.setHeader('Connection', 'close')
-    await sendBytes({ req, res, warnings: [] }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
+    await sendBytes({ req, res, warnings }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
   }
 }
 

@@ -14,10 +14,10 @@ import { reviews } from './reviews.ts'
 import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
 import { includeObject, sendJson, sendList, sendObject, success } from './server-response.ts'
-import { postSubresources } from './subresources/post.ts'
+import { perform, postSubresources } from './subresources/post.ts'
 import { scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
-import type { ApiContext, Target } from './verbs/context.ts'
+import type { ApiContext, RequestFacts, Target } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
 import { removeCollection } from './verbs/delete-collection.ts'
 import { remove } from './verbs/delete.ts'
@@ -49,7 +49,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const definition = deps.registry.find(info.group, info.version, info.resource)
   if (!definition) throw noSuchResource()
   if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()
-  const target: Target = { definition, namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false }
+  const target: Target = { definition, namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false, request: factsOf(exchange) }
   if (info.subresource) return handleSubresource(deps, exchange, target)
   const verb = verbs[info.verb]
   // A collection is posted to, an object is put and patched; not the other way round.
@@ -63,6 +63,9 @@ async function answerReview({ authorizer }: ResourceDeps, exchange: Exchange, re
   const { fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
   return sendJson(exchange, 201, review.answer(authorizer, exchange.user, await decodeBody(exchange, review.body, fieldValidation)))
 }
+
+/** The same text is said once. */
+const factsOf = ({ info, warnings }: Exchange): RequestFacts => ({ query: info.query, warn: (text) => { if (!warnings.includes(text)) warnings.push(text) } })
 
 type Handler = (ctx: ApiContext, exchange: Exchange, target: Target) => Promise<void>
 
@@ -188,7 +191,7 @@ async function handleSubresource({ ctx }: ResourceDeps, exchange: Exchange, targ
   if (verb !== 'create') throw notAllowed()
   const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
   const body = await decodeBody(exchange, post.body, fieldValidation)
-  return sendJson(exchange, 201, await post.post(ctx, { ...target, dryRun }, body))
+  return sendJson(exchange, 201, await perform(ctx, { ...target, dryRun }, post, body))
 }
 
 async function handleScale(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
@@ -218,5 +221,5 @@ async function postBinding({ ctx, registry }: ResourceDeps, exchange: Exchange):
   const body = await decodeBody(exchange, post.body, fieldValidation) as Binding
   const name = body.metadata?.name
   if (!name) throw badRequest('name must be provided')
-  return sendJson(exchange, 201, await post.post(ctx, { definition, namespace: info.namespace, name, subresource: 'binding', user, dryRun }, body))
+  return sendJson(exchange, 201, await perform(ctx, { definition, namespace: info.namespace, name, subresource: 'binding', user, dryRun, request: factsOf(exchange) }, post, body))
 }

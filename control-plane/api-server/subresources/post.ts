@@ -1,6 +1,7 @@
 /** Subresources that are acts: what is posted to them changes the parent or makes something of it. */
 import type { TokenRequest } from '../../../shared/api/authentication-v1.ts'
 import type { Binding, Pod, ServiceAccount } from '../../../shared/api/core-v1.ts'
+import type { KubeObject } from '../../../shared/api/object.ts'
 import { badRequest, conflict, forbidden, notFound, StatusError } from '../../../shared/base/errors.ts'
 import { copyJson } from '../../../shared/values/json-value.ts'
 import { invalid } from '../encode/validation-status.ts'
@@ -8,6 +9,7 @@ import { objectKey } from '../keys.ts'
 import type { Decodable, FieldValidation } from '../schema/decode.ts'
 import { decodeObject } from '../schema/decode.ts'
 import { success } from '../server-response.ts'
+import { admissionRequest } from '../verbs/admission-request.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
 import { named, timestamp } from '../verbs/context.ts'
 import { remove } from '../verbs/delete.ts'
@@ -30,6 +32,7 @@ async function bind(ctx: ApiContext, target: Target, body: Binding): Promise<obj
   if (!to.name) throw invalid({ group: '', kind: 'Binding' }, target.name, [{ type: 'Required', field: 'target.name', detail: '' }])
   if (metadata?.name && metadata.name !== target.name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${target.name})`)
   await mutate(ctx, { ...target, subresource: 'binding' }, {
+    admitted: true,
     change(old) {
       const pod = copyJson(old) as Pod
       const spec = pod.spec
@@ -53,7 +56,7 @@ async function bind(ctx: ApiContext, target: Target, body: Binding): Promise<obj
 async function evict(ctx: ApiContext, target: Target, body: { metadata?: { name?: string }; deleteOptions?: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string } } }): Promise<object> {
   if (body.metadata?.name && body.metadata.name !== target.name) throw badRequest(`name in URL does not match name in Eviction object`)
   const { gracePeriodSeconds, preconditions } = body.deleteOptions ?? {}
-  await remove(ctx, { ...target, subresource: '' }, { ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}) })
+  await remove(ctx, { ...target, subresource: '' }, { admitted: true, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}) })
   return success(201)
 }
 
@@ -98,7 +101,12 @@ export const postSubresources: Readonly<Record<string, PostSubresource>> = {
   },
 }
 
+/** Admits what was posted and performs it: the parent is not admitted again. */
+export function perform(ctx: ApiContext, target: Target, handler: PostSubresource, body: KubeObject): Promise<object> {
+  return ctx.admission.around(admissionRequest(target, 'CREATE', { object: body, kind: handler.body }), () => handler.post(ctx, target, body))
+}
+
 /** Decodes and performs; MethodNotAllowed's sibling for an unknown subresource is the caller's 404. */
 export function postTo(ctx: ApiContext, target: Target, handler: PostSubresource, body: unknown, fieldValidation: FieldValidation): Promise<object> {
-  return handler.post(ctx, target, decodeObject(handler.body, body, 'json', fieldValidation).object)
+  return perform(ctx, target, handler, decodeObject(handler.body, body, 'json', fieldValidation).object)
 }

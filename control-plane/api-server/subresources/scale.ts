@@ -7,6 +7,7 @@ import { copyJson } from '../../../shared/values/json-value.ts'
 import { formatSelector, selectorOf, selectorOfLabels } from '../../../shared/values/selector.ts'
 import { invalid } from '../encode/validation-status.ts'
 import type { ScaleMapping } from '../resources/definition.ts'
+import { admissionRequest } from '../verbs/admission-request.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
 import { mutate } from '../verbs/mutate.ts'
 
@@ -43,9 +44,13 @@ export function scaleOf(mapping: ScaleMapping, object: Stored<KubeObject>): Scal
 
 /** Sets the replicas of an object to what `change` makes of its scale. `attempts` as for a patch. */
 export async function updateScale(ctx: ApiContext, target: Target, mapping: ScaleMapping, change: (old: Scale) => Scale): Promise<Scale> {
-  const written = await mutate(ctx, { ...target, subresource: 'scale' }, {
-    change(old) {
-      const scale = change(scaleOf(mapping, old))
+  const asked = { ...target, subresource: 'scale' }
+  const written = await mutate(ctx, asked, {
+    admitted: true,
+    async change(old) {
+      const before = scaleOf(mapping, old)
+      const scale = change(before)
+      await ctx.admission.around(admissionRequest(asked, 'UPDATE', { object: scale, old: before, kind: scaleKind }), () => Promise.resolve())
       const { name, resourceVersion, uid } = scale.metadata ?? {}
       if (name && name !== target.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`)
       const replicas = scale.spec?.replicas ?? 0

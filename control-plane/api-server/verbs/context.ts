@@ -26,6 +26,16 @@ export interface Target {
   readonly subresource: string
   readonly user: User
   readonly dryRun: boolean
+  /** Of the request that this came with; undefined in process, where nobody reads warnings. */
+  readonly request?: RequestFacts
+}
+
+export interface RequestFacts {
+  readonly query: URLSearchParams
+  /** Text for a `Warning:` header. */
+  readonly warn: (text: string) => void
+  /** An annotation of the audit event. */
+  readonly annotate?: (key: string, value: string) => void
 }
 
 export const named = (target: Target, name = target.name): Named => ({ group: target.definition.group, resource: target.definition.resource, name })

@@ -2,10 +2,10 @@ import type { KubeObject, Stored } from '../../../shared/api/object.ts'
 import type { Reason } from '../../../shared/base/errors.ts'
 import { alreadyExists, badRequest, StatusError } from '../../../shared/base/errors.ts'
 import { copyJson } from '../../../shared/values/json-value.ts'
-import type { AdmissionRequest } from '../admission/chain.ts'
 import { invalid } from '../encode/validation-status.ts'
 import { objectKey } from '../keys.ts'
 import type { FieldError } from '../resources/definition.ts'
+import { admissionRequest } from './admission-request.ts'
 import type { ApiContext, Target } from './context.ts'
 import { named, strategyContext, timestamp } from './context.ts'
 import { randomSuffix } from './random-suffix.ts'
@@ -75,10 +75,7 @@ async function createNamed(ctx: ApiContext, target: Target, object: KubeObject):
   const { strategy } = definition
   const context = strategyContext(ctx, target)
   strategy.default?.(object)
-  const request: AdmissionRequest = {
-    operation: 'CREATE', definition, namespace: target.namespace, name: object.metadata?.name ?? '', subresource: target.subresource, user: target.user,
-    dryRun: target.dryRun, object, old: undefined, settle: [],
-  }
+  const request = admissionRequest(target, 'CREATE', { object, name: object.metadata?.name ?? '' })
   let committed = false
   try {
     await ctx.admission.mutate(request)

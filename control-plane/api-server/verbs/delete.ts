@@ -3,8 +3,8 @@ import type { KubeObject, Stored } from '../../../shared/api/object.ts'
 import { conflict, notFound } from '../../../shared/base/errors.ts'
 import { copyJson, equalJson } from '../../../shared/values/json-value.ts'
 import type { Entry } from '../../store/store.ts'
-import type { AdmissionRequest } from '../admission/chain.ts'
 import { invalid } from '../encode/validation-status.ts'
+import { admissionRequest } from './admission-request.ts'
 import type { ApiContext, Target } from './context.ts'
 import { named, timestamp } from './context.ts'
 import { goneWith } from './gone.ts'
@@ -17,6 +17,8 @@ export interface DeleteRequest {
   readonly gracePeriodSeconds?: number
   readonly propagationPolicy?: Propagation
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
+  /** The deletion was admitted in another form (an eviction): it is not admitted again. */
+  readonly admitted?: true
 }
 
 /** `gone`: the object does not exist any more; otherwise it is waiting for its grace period or its finalizers. */
@@ -32,14 +34,13 @@ export async function remove(ctx: ApiContext, target: Target, request: DeleteReq
     if (!entry) throw notFound(named(target))
     const old = ctx.objects.object(entry)
     checkPreconditions(target, request, old)
-    const admission: AdmissionRequest = {
-      operation: 'DELETE', definition: target.definition, namespace: target.namespace, name: target.name, subresource: '', user: target.user,
-      dryRun: target.dryRun, object: undefined, old, settle: [],
-    }
+    const admission = admissionRequest({ ...target, subresource: '' }, 'DELETE', { old, options: optionsOf(request) })
     let committed = false
     try {
-      await ctx.admission.mutate(admission)
-      await ctx.admission.validate(admission)
+      if (!request.admitted) {
+        await ctx.admission.mutate(admission)
+        await ctx.admission.validate(admission)
+      }
       const outcome = await step(ctx, target, entry, marked(ctx, target, request, old))
       if ('object' in outcome) {
         committed = outcome.gone && !target.dryRun
@@ -51,6 +52,10 @@ export async function remove(ctx: ApiContext, target: Target, request: DeleteReq
     }
   }
 }
+
+const optionsOf = ({ gracePeriodSeconds, propagationPolicy, preconditions }: DeleteRequest): Record<string, unknown> => ({
+  ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}), ...(propagationPolicy ? { propagationPolicy } : {}),
+})
 
 function checkRequest(target: Target, request: DeleteRequest): void {
   const { gracePeriodSeconds: grace, propagationPolicy: policy } = request

@@ -7,6 +7,7 @@ import type { AdmissionRequest } from '../admission/chain.ts'
 import { invalid } from '../encode/validation-status.ts'
 import { objectKey } from '../keys.ts'
 import type { FieldError } from '../resources/definition.ts'
+import { admissionRequest } from './admission-request.ts'
 import type { ApiContext, Target } from './context.ts'
 import { named, strategyContext } from './context.ts'
 import { goneWith } from './gone.ts'
@@ -26,6 +27,8 @@ export interface Mutation {
   change(old: Stored<KubeObject>): KubeObject | Promise<KubeObject>
   /** How often a lost race is tried again. */
   readonly attempts?: number
+  /** The change was admitted in another form (a scale, a binding): the object is not admitted again. */
+  readonly admitted?: true
 }
 
 export const durabilityOf = (target: Target) =>
@@ -51,10 +54,7 @@ async function attemptOnce(ctx: ApiContext, target: Target, mutation: Mutation, 
   const old = ctx.objects.object(entry)
   const object = inStoredOrder(definition, await mutation.change(old))
   carryIdentity(target, object, old)
-  const request: AdmissionRequest = {
-    operation: 'UPDATE', definition, namespace: target.namespace, name: target.name, subresource: target.subresource, user: target.user,
-    dryRun: target.dryRun, object, old, settle: [],
-  }
+  const request = mutation.admitted ? undefined : admissionRequest(target, 'UPDATE', { object, old })
   let committed = false
   try {
     await judge(ctx, target, request, object, old)
@@ -65,7 +65,7 @@ async function attemptOnce(ctx: ApiContext, target: Target, mutation: Mutation, 
     committed = true
     return { object: object as Stored<KubeObject>, bytes: result.entry.value, created: false }
   } finally {
-    if (request.settle.length) await ctx.admission.settle(request, committed)
+    if (request?.settle.length) await ctx.admission.settle(request, committed)
   }
 }
 
@@ -99,15 +99,15 @@ function newFinalizers(object: KubeObject, old: KubeObject): FieldError[] {
   return [{ type: 'Forbidden', field: 'metadata.finalizers', detail: `no new finalizers can be added if the object is being deleted, found new finalizers []string{${listed}}` }]
 }
 
-async function judge(ctx: ApiContext, target: Target, request: AdmissionRequest, object: KubeObject, old: Stored<KubeObject>): Promise<void> {
+async function judge(ctx: ApiContext, target: Target, request: AdmissionRequest | undefined, object: KubeObject, old: Stored<KubeObject>): Promise<void> {
   const { strategy } = target.definition
   const context = strategyContext(ctx, target)
   strategy.default?.(object)
-  await ctx.admission.mutate(request)
+  if (request) await ctx.admission.mutate(request)
   strategy.prepareForUpdate?.(object, old, context)
   const errors = [...newFinalizers(object, old), ...(strategy.validate?.(object, context) ?? []), ...(strategy.validateUpdate?.(object, old, context) ?? [])]
   if (errors.length) throw invalid(target.definition, target.name, errors)
-  await ctx.admission.validate(request)
+  if (request) await ctx.admission.validate(request)
 }
 
 function write(ctx: ApiContext, target: Target, object: KubeObject, entry: Entry): Promise<WriteResult> {
