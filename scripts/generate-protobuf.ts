@@ -17,6 +17,10 @@ const packages: Readonly<Record<string, string>> = {
   'k8s.io.apimachinery.pkg.runtime': 'runtime', 'k8s.io.api.core.v1': 'core-v1', 'k8s.io.api.apps.v1': 'apps-v1', 'k8s.io.api.autoscaling.v1': 'autoscaling-v1',
   'k8s.io.api.rbac.v1': 'rbac-v1', 'k8s.io.api.coordination.v1': 'coordination-v1', 'k8s.io.api.discovery.v1': 'discovery-v1', 'k8s.io.api.certificates.v1': 'certificates-v1',
   'k8s.io.api.policy.v1': 'policy-v1', 'k8s.io.api.authentication.v1': 'authentication-v1', 'k8s.io.api.authorization.v1': 'authorization-v1',
+  'k8s.io.api.batch.v1': 'batch-v1', 'k8s.io.api.autoscaling.v2': 'autoscaling-v2', 'k8s.io.api.networking.v1': 'networking-v1', 'k8s.io.api.storage.v1': 'storage-v1',
+  'k8s.io.api.events.v1': 'events-v1', 'k8s.io.api.scheduling.v1': 'scheduling-v1', 'k8s.io.api.node.v1': 'node-v1', 'k8s.io.api.flowcontrol.v1': 'flowcontrol-v1',
+  'k8s.io.api.admissionregistration.v1': 'admissionregistration-v1', 'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1': 'apiextensions-v1',
+  'k8s.io.kube_aggregator.pkg.apis.apiregistration.v1': 'apiregistration-v1',
 }
 /** `FieldDescriptorProto.Type`. */
 const scalars: Readonly<Record<number, string>> = { 1: 'double', 3: 'int64', 5: 'int32', 8: 'bool', 9: 'string', 12: 'bytes' }
@@ -76,8 +80,12 @@ function schemaName(typeName: string): string {
 
 type Table = Readonly<Record<string, string>> | undefined
 
+/** Some messages spell a field otherwise than its JSON does (`aPIGroup`, `Webhooks`): the table knows how it is written. */
+const spelling = (name: string, table: Table): string =>
+  (table && !(name in table) ? Object.keys(table).find((key) => key.toLowerCase() === name.toLowerCase()) : undefined) ?? name
+
 function fieldLine(field: Message, entries: ReadonlyMap<string, Message>, table: Table): string {
-  const name = text(field, 1)
+  const name = spelling(text(field, 1), table)
   const repeated = field.get(4)?.[0] === 3
   const scalar = scalars[field.get(5)?.[0] as number]
   if (scalar) return `${String(field.get(3)?.[0])} ${name} ${repeated ? '[]' : ''}${scalar}`

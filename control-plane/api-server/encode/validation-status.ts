@@ -2,6 +2,7 @@
 import { StatusError } from '../../../shared/base/errors.ts'
 import type { StatusDetails } from '../../../shared/base/errors.ts'
 import type { FieldError, ResourceDefinition } from '../resources/definition.ts'
+import { omitted } from '../resources/findings.ts'
 
 const words: Readonly<Record<FieldError['type'], string>> = {
   Required: 'Required value', Invalid: 'Invalid value', NotSupported: 'Unsupported value', Forbidden: 'Forbidden', Duplicate: 'Duplicate value',
@@ -18,7 +19,7 @@ const printed = (value: unknown): string => (value === undefined || value === nu
 
 /** The finding without its field: `Invalid value: -1: must be greater than or equal to 0`. */
 export function errorBody(e: FieldError): string {
-  const head = withoutValue.has(e.type) ? words[e.type] : `${words[e.type]}: ${printed(e.value)}`
+  const head = withoutValue.has(e.type) || e.value === omitted ? words[e.type] : `${words[e.type]}: ${printed(e.value)}`
   const detail = e.type === 'NotSupported' && e.supported?.length ? `supported values: ${e.supported.map((s) => JSON.stringify(s)).join(', ')}` : e.detail
   return detail ? `${head}: ${detail}` : head
 }

@@ -34,6 +34,11 @@ export const fieldTypes: Readonly<Record<string, Readonly<Record<string, string>
   'core-v1.ResourceRequirements': { limits: '{}quantity', requests: '{}quantity' },
   'core-v1.Secret': { data: '{}byte' },
   'core-v1.VolumeResourceRequirements': { limits: '{}quantity', requests: '{}quantity' },
+  'autoscaling-v2.HPAScalingRules': { tolerance: 'quantity' },
+  'autoscaling-v2.MetricTarget': { averageValue: 'quantity', value: 'quantity' },
+  'autoscaling-v2.MetricValueStatus': { averageValue: 'quantity', value: 'quantity' },
+  'node-v1.Overhead': { podFixed: '{}quantity' },
+  'storage-v1.CSIStorageCapacity': { capacity: 'quantity', maximumVolumeSize: 'quantity' },
 }
 
 const atomic: ListRule = { listType: 'atomic' }

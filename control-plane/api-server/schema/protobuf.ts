@@ -20,15 +20,22 @@ const MAX_DEPTH = 64
  * there when somebody wrote it.
  */
 const meaningfulZero = new Set([
-  'activeDeadlineSeconds', 'allocateLoadBalancerNodePorts', 'allowPrivilegeEscalation', 'automountServiceAccountToken', 'backoffLimit', 'blockOwnerDeletion',
-  'collisionCount', 'completions', 'controller', 'defaultMode', 'deletionGracePeriodSeconds', 'enableServiceLinks', 'expirationSeconds', 'failedJobsHistoryLimit',
-  'fsGroup', 'gracePeriodSeconds', 'hostUsers', 'immutable', 'leaseDurationSeconds', 'leaseTransitions', 'minReplicas', 'mode', 'optional', 'orphanDependents',
-  'parallelism', 'partition', 'priority', 'privileged', 'progressDeadlineSeconds', 'readOnlyRootFilesystem', 'ready', 'replicas', 'revisionHistoryLimit', 'runAsGroup',
-  'runAsNonRoot', 'runAsUser', 'serving', 'setHostnameAsFQDN', 'shareProcessNamespace', 'started', 'successfulJobsHistoryLimit', 'suspend', 'terminating',
-  'terminationGracePeriodSeconds', 'tolerationSeconds', 'ttlSecondsAfterFinished', 'timeoutSeconds', 'restartCount',
+  'activeDeadlineSeconds', 'allocateLoadBalancerNodePorts', 'allowPrivilegeEscalation', 'allowVolumeExpansion', 'attachRequired', 'automountServiceAccountToken', 'averageUtilization',
+  'backoffLimit', 'backoffLimitPerIndex', 'blockOwnerDeletion', 'borrowingLimitPercent', 'collisionCount', 'completions', 'controller', 'count', 'defaultMode', 'deletionGracePeriodSeconds',
+  'enableServiceLinks', 'expirationSeconds', 'failedJobsHistoryLimit', 'fsGroup', 'gracePeriodSeconds', 'hostProcess', 'hostUsers', 'immutable', 'leaseDurationSeconds', 'leaseTransitions',
+  'lendablePercent', 'manualSelector', 'maxFailedIndexes', 'maxReplicas', 'minReplicas', 'mode', 'nodeAllocatableUpdatePeriodSeconds', 'nominalConcurrencyShares', 'optional', 'orphanDependents',
+  'parallelism', 'partition', 'podInfoOnMount', 'priority', 'privileged', 'progressDeadlineSeconds', 'readOnlyRootFilesystem', 'ready', 'replicas', 'requiresRepublish', 'revisionHistoryLimit',
+  'runAsGroup', 'runAsNonRoot', 'runAsUser', 'seLinuxMount', 'serving', 'setHostnameAsFQDN', 'shareProcessNamespace', 'stabilizationWindowSeconds', 'started', 'startingDeadlineSeconds',
+  'storageCapacity', 'succeededCount', 'successfulJobsHistoryLimit', 'suspend', 'targetCPUUtilizationPercentage', 'terminating', 'terminationGracePeriodSeconds', 'tolerationSeconds',
+  'ttlSecondsAfterFinished', 'timeoutSeconds', 'restartCount',
 ])
-/** `timeoutSeconds` is a pointer in a Service's `clientIP`, a plain number in a probe. */
-const plainIn: Readonly<Record<string, ReadonlySet<string>>> = { 'core-v1.Probe': new Set(['timeoutSeconds']) }
+/** Names that are pointers in one message and plain numbers in another. */
+const plainIn: Readonly<Record<string, ReadonlySet<string>>> = { 'core-v1.Probe': new Set(['timeoutSeconds']), 'core-v1.Event': new Set(['count']) }
+/** Strings that are pointers in Go and mean something when empty: a claim without a class is not one that wants the default class. */
+const meaningfulEmpty: Readonly<Record<string, ReadonlySet<string>>> = {
+  'core-v1.PersistentVolumeClaimSpec': new Set(['storageClassName', 'volumeAttributesClassName']), 'batch-v1.CronJobSpec': new Set(['timeZone']),
+  'networking-v1.IngressSpec': new Set(['ingressClassName']), 'batch-v1.SuccessPolicyRule': new Set(['succeededIndexes']),
+}
 
 const malformed = (why: string) => badRequest(`unable to decode protobuf body: ${why}`)
 
@@ -130,7 +137,7 @@ class Decoder implements ProtobufDecoder {
       else if (container === '[]') ((out[name] ??= []) as unknown[]).push(...this.#items(element, raw, depth))
       else {
         const value = this.#value(element, raw, depth)
-        const absent = value === undefined || value === '' || ((value === 0 || value === false) && (!meaningfulZero.has(name) || plainIn[schema]?.has(name)))
+        const absent = value === undefined || (value === '' && !meaningfulEmpty[schema]?.has(name)) || ((value === 0 || value === false) && (!meaningfulZero.has(name) || plainIn[schema]?.has(name)))
         if (!absent) out[name] = value
       }
     }
