@@ -9,7 +9,6 @@ import type { LoopHealth } from '../shared/reconcile/supervisor.ts'
 import { signCsr } from '../shared/pki/certificates.ts'
 import { createApiServer } from './api-server/api-server.ts'
 import { componentUser } from './api-server/authn/user.ts'
-import { registry } from './api-server/resources/registry.ts'
 import { createStreamHandlers } from './api-server/streams/stream-handlers.ts'
 import { createBroker } from './broker/broker.ts'
 import { createNodeGateway, type NodeGateway } from './broker/node-gateway/gateway.ts'
@@ -99,7 +98,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   controllers = startControllers({
     client: api.client(componentUser('kube-controller-manager')), host, informers,
     config: {
-      clusterCidr: config.podCIDR, ca: identity.ca.certPem, resources: () => registry.all,
+      clusterCidr: config.podCIDR, ca: identity.ca.certPem, resources: () => api.registry.resources,
       sign: (csrPem, { ttl }) => signCsr(identity.ca, csrPem, { now: host.clock.now(), ttl: Math.min(ttl ?? nodeCertificateLife, nodeCertificateLife), usages: ['client'] }),
     },
   })

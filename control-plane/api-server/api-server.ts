@@ -23,7 +23,8 @@ import { Discovery } from './discovery-requests.ts'
 import type { HealthCheck } from './discovery-requests.ts'
 import { InProcessClient } from './in-process-client.ts'
 import { Pipeline } from './pipeline.ts'
-import { registry } from './resources/registry.ts'
+import type { Registry } from './resources/registry.ts'
+import { createRegistry } from './resources/registry.ts'
 import { reviewResources } from './reviews.ts'
 import { HttpsServer } from './server.ts'
 import type { StreamHandlers } from './streams.ts'
@@ -50,6 +51,8 @@ export interface ApiServerDeps {
 }
 
 export interface ApiServer {
+  /** What is served; custom resources appear and go while the server runs. */
+  readonly registry: Registry
   /** Bootstraps what must exist (system namespaces, default roles, the `kubernetes` Service), then listens. Resolves with the port (for `listen(0)`). */
   listen(port: number): Promise<number>
   /** In process, with this user's rights. Usable before `listen` once {@link ApiServer.bootstrap} has run. Cheap: make as many as there are users. */
@@ -68,7 +71,7 @@ const podStreams = (['log', 'exec', 'attach', 'portforward'] as const).map((name
   verbs: name === 'log' ? ['get'] : ['create', 'get'],
 }))
 
-const served: Served = {
+const served = (registry: Registry): Served => ({
   registry,
   subresources: [
     ...podStreams,
@@ -83,7 +86,7 @@ const served: Served = {
     },
   ],
   virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }, ...reviewResources],
-}
+})
 
 /** Admission in upstream's order: what refuses cheaply first, what reserves addresses last. */
 function admissionChain(deps: ApiServerDeps, { objects, rbac, authorizer }: { objects: ObjectCache; rbac: RbacCache; authorizer: Authorizer }): AdmissionChain {
@@ -97,6 +100,7 @@ function admissionChain(deps: ApiServerDeps, { objects, rbac, authorizer }: { ob
 /** Starts nothing: call {@link ApiServer.bootstrap} or {@link ApiServer.listen}. */
 export function createApiServer(deps: ApiServerDeps): ApiServer {
   const { store, host } = deps
+  const registry = createRegistry()
   const log = host.log.child('api-server')
   const stop = new AbortController()
   // Each watch listens for the end; their number is bounded by the server's connections.
@@ -114,7 +118,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const pipeline = new Pipeline({
     ctx, registry, authorizer, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
     authenticator: new Authenticator({ store, objects, clock: host.clock, ...(deps.tokens ? { tokens: deps.tokens } : {}) }),
-    discovery: new Discovery(served, [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])]),
+    discovery: new Discovery(served(registry), [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])]),
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, stopping: stop.signal }, user)
@@ -125,6 +129,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     await bootstrapObjects(client(componentUser('apiserver')), deps.serviceCIDR)
   }
   const api: ApiServer = {
+    registry,
     bootstrap: () => (bootstrapped ??= bootstrap()),
     async listen(port) {
       await api.bootstrap()

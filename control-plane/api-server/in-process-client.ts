@@ -22,7 +22,9 @@ import { list } from './verbs/list.ts'
 import { applyPatch, patch, patchType } from './verbs/patch.ts'
 import { readObject } from './verbs/read.ts'
 import { update } from './verbs/update.ts'
+import { allInVersion, askedOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
 import { openWatch } from './watch/source.ts'
+import { inVersionAsked } from './watch/versioned-source.ts'
 
 export interface InProcessDeps extends ResourceDeps { readonly authorizer: Authorizer; readonly stopping: AbortSignal }
 
@@ -57,7 +59,7 @@ export class InProcessClient implements ApiClient {
     const definition = registry.find(ref.group, ref.version, ref.resource)
     if (!definition) throw noSuchResource()
     const target: Target = {
-      definition, namespace: definition.namespaced ? where.namespace ?? '' : '', name: where.name ?? '', subresource: where.subresource ?? '', user: this.#user, dryRun: where.dryRun ?? false,
+      ...versionsOf(definition), namespace: definition.namespaced ? where.namespace ?? '' : '', name: where.name ?? '', subresource: where.subresource ?? '', user: this.#user, dryRun: where.dryRun ?? false,
     }
     const asked = { ...target, user: this.#user, verb, isResourceRequest: true, group: ref.group, resource: ref.resource, path: '' }
     if (!authorizer.allows(asked)) throw refusal(asked)
@@ -65,21 +67,28 @@ export class InProcessClient implements ApiClient {
   }
 
   get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey): Promise<Stored<T>> {
-    return this.#do(() => readObject(this.#deps.ctx, this.#target('get', ref, key)) as Stored<T>)
+    return this.#do(() => {
+      const target = this.#target('get', ref, key)
+      return inVersion(askedOf(target), readObject(this.#deps.ctx, target)) as Stored<T> | Promise<Stored<T>>
+    })
   }
 
   list<T extends KubeObject>(ref: ResourceRef<T>, options: ListOptions = {}): Promise<KubeList<T>> {
-    return this.#do(() => {
+    return this.#do(async () => {
       const { ctx } = this.#deps
       const target = this.#target('list', ref, options)
       const { entries, meta } = list(ctx, target, options)
-      return { kind: target.definition.listKind, apiVersion: apiVersionOf(ref), metadata: meta, items: entries.map((entry) => ctx.objects.object(entry) as Stored<T>) }
+      const items = await allInVersion(askedOf(target), entries.map((entry) => ctx.objects.object(entry)))
+      return { kind: target.definition.listKind, apiVersion: apiVersionOf(ref), metadata: meta, items: items as Stored<T>[] }
     })
   }
 
   async *watch<T extends KubeObject>(ref: ResourceRef<T>, options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent<T>, void, void> {
     const { ctx, stopping } = this.#deps
-    const source = await this.#do(() => openWatch(ctx, this.#target('watch', ref, options), options))
+    const source = await this.#do(() => {
+      const target = this.#target('watch', ref, options)
+      return inVersionAsked(askedOf(target), ctx.objects, openWatch(ctx, target, options))
+    })
     const ended = AbortSignal.any([signal, stopping])
     try {
       for (const { type, entry } of source.initial) yield { type, object: ctx.objects.object(entry) as Stored<T> }
@@ -99,8 +108,8 @@ export class InProcessClient implements ApiClient {
   create<T extends KubeObject>(ref: ResourceRef<T>, object: T & { metadata: { namespace?: string } }, options: WriteOptions = {}): Promise<Stored<T>> {
     return this.#do(async () => {
       const target = this.#target('create', ref, { namespace: object.metadata.namespace, dryRun: options.dryRun })
-      const written = await create(this.#deps.ctx, target, decodeObject(target.definition, object, 'json', 'Strict').object)
-      return freezeJson(written.object) as Stored<T>
+      const written = await create(this.#deps.ctx, target, await toStored(target, decodeObject(askedOf(target), object, 'json', 'Strict').object))
+      return freezeJson(await inVersion(askedOf(target), written.object)) as Stored<T>
     })
   }
 
@@ -109,15 +118,15 @@ export class InProcessClient implements ApiClient {
       const { ctx } = this.#deps
       const { subresource = '' } = options
       const target = this.#target('update', ref, { namespace: object.metadata?.namespace, name: object.metadata?.name ?? '', subresource, dryRun: options.dryRun })
-      const mapping = target.definition.subresources.scale
+      const mapping = askedOf(target).subresources.scale
       if (subresource === 'scale' && mapping) {
         const scale = decodeObject<Scale>(scaleKind, object, 'json', 'Strict').object
         return freezeJson(await updateScale(ctx, target, mapping, () => scale)) as unknown as Stored<T>
       }
-      const decoded = decodeObject(target.definition, object, 'json', 'Strict').object
-      if (subresource && !isView(target.definition, subresource)) throw noSuchResource()
+      const decoded = await toStored(target, decodeObject(askedOf(target), object, 'json', 'Strict').object)
+      if (subresource && !isView(askedOf(target), subresource)) throw noSuchResource()
       const written = await (subresource ? updateView : update)(ctx, target, decoded)
-      return freezeJson(written.object) as Stored<T>
+      return freezeJson(await inVersion(askedOf(target), written.object)) as Stored<T>
     })
   }
 
@@ -126,15 +135,15 @@ export class InProcessClient implements ApiClient {
       const { ctx } = this.#deps
       const { subresource = '' } = options
       const target = this.#target('patch', ref, { ...key, subresource, dryRun: options.dryRun })
-      const mapping = target.definition.subresources.scale
+      const mapping = askedOf(target).subresources.scale
       const known = patchType(type)
       if (subresource === 'scale' && mapping) {
         const change = (old: Scale): Scale => decodeObject<Scale>(scaleKind, applyPatch(scaleKind, known, old, body), 'json', 'Strict').object
         return freezeJson(await updateScale(ctx, target, mapping, change)) as unknown as Stored<T>
       }
-      if (subresource && (!isView(target.definition, subresource) || subresource === 'finalize')) throw noSuchResource()
+      if (subresource && (!isView(askedOf(target), subresource) || subresource === 'finalize')) throw noSuchResource()
       const written = await patch(ctx, target, { type: known, patch: body, fieldValidation: 'Strict', warn: () => undefined })
-      return freezeJson(written.object) as Stored<T>
+      return freezeJson(await inVersion(askedOf(target), written.object)) as Stored<T>
     })
   }
 

@@ -1,7 +1,7 @@
 /** The one place that knows how objects are named in the store. */
 import type { KubeObject } from '../../shared/api/object.ts'
 
-interface Kind { readonly group: string; readonly resource: string; readonly namespaced: boolean }
+interface Kind { readonly group: string; readonly resource: string; readonly namespaced: boolean; readonly storage?: { readonly definition: Kind } }
 
 const ROOT = '/registry/'
 
@@ -9,7 +9,8 @@ const ROOT = '/registry/'
 export const groupPrefix = (group: string): string => `${ROOT}${group || 'core'}/`
 
 /** All objects of a resource, or those of one namespace. Ends in a slash, so that `a` is no prefix of `ab`. */
-export function resourcePrefix(kind: Kind, namespace?: string): string {
+export function resourcePrefix(of: Kind, namespace?: string): string {
+  const kind = of.storage?.definition ?? of
   const all = `${groupPrefix(kind.group)}${kind.resource}/`
   return kind.namespaced && namespace ? `${all}${namespace}/` : all
 }

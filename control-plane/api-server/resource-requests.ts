@@ -1,10 +1,10 @@
 /** Requests for resources, after authentication and authorization: each verb decodes, acts and answers. */
 import type { Binding } from '../../shared/api/core-v1.ts'
-import type { KubeObject } from '../../shared/api/object.ts'
+import type { KubeObject, Stored } from '../../shared/api/object.ts'
 import { badRequest, StatusError } from '../../shared/base/errors.ts'
 import type { User } from './authn/user.ts'
 import type { Authorizer } from './authz/authorizer.ts'
-import { deleteRequest, listRequest, watchRequest, writeQuery } from './request-options.ts'
+import { deleteRequest, listRequest, writeQuery } from './request-options.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
@@ -13,7 +13,7 @@ import type { Review } from './reviews.ts'
 import { reviews } from './reviews.ts'
 import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
-import { includeObject, sendJson, sendList, sendObject, success } from './server-response.ts'
+import { sendJson, sendList, sendObject, success } from './server-response.ts'
 import { perform, postSubresources } from './subresources/post.ts'
 import { scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
@@ -26,11 +26,17 @@ import { applyPatch, parsePatch, patch, patchType } from './verbs/patch.ts'
 import { read, readObject } from './verbs/read.ts'
 import type { Written } from './verbs/stored-form.ts'
 import { update } from './verbs/update.ts'
-import { openWatch } from './watch/source.ts'
-import { streamWatch } from './watch/stream.ts'
+import { askedOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
+import { watch } from './watch-requests.ts'
 
 /** A request on its way: `body` reads it whole, bounded. `ended` aborts when the client leaves or the server stops. */
-export interface Exchange extends Reply { readonly user: User; readonly ended: AbortSignal; body(): Promise<Buffer> }
+export interface Exchange extends Reply {
+  readonly user: User
+  readonly ended: AbortSignal
+  body(): Promise<Buffer>
+  /** Told how many events a watch wrote. */
+  counted(events: number): void
+}
 
 export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer }
 
@@ -49,7 +55,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const definition = deps.registry.find(info.group, info.version, info.resource)
   if (!definition) throw noSuchResource()
   if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()
-  const target: Target = { definition, namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false, request: factsOf(exchange) }
+  const target: Target = { ...versionsOf(definition), namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false, request: factsOf(exchange) }
   if (info.subresource) return handleSubresource(deps, exchange, target)
   const verb = verbs[info.verb]
   // A collection is posted to, an object is put and patched; not the other way round.
@@ -71,7 +77,7 @@ type Handler = (ctx: ApiContext, exchange: Exchange, target: Target) => Promise<
 
 const verbs: Readonly<Record<string, Handler>> = {
   get: getObject,
-  list: (ctx, exchange, target) => sendList(ctx, exchange, target.definition, list(ctx, target, listRequest(exchange.info.query))),
+  list: (ctx, exchange, target) => sendList(ctx, exchange, askedOf(target), list(ctx, target, listRequest(exchange.info.query))),
   watch,
   create: createObject,
   update: (ctx, exchange, target) => putObject(ctx, exchange, target, update),
@@ -81,8 +87,8 @@ const verbs: Readonly<Record<string, Handler>> = {
 }
 
 async function getObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
-  const entry = read(ctx, target)
-  return sendObject(ctx, exchange, 200, { definition: target.definition, bytes: entry.value, object: () => ctx.objects.object(entry) })
+  const entry = read(ctx, target, exchange.info.query.get('resourceVersion') ?? '')
+  return sendObject(ctx, exchange, 200, { definition: askedOf(target), bytes: entry.value, object: () => ctx.objects.object(entry) })
 }
 
 const answer = (ctx: ApiContext, exchange: Exchange, definition: ResourceDefinition, written: Written): Promise<void> =>
@@ -101,11 +107,16 @@ function bodyType(exchange: Exchange): 'json' | 'yaml' | 'protobuf' {
 async function decodeBody(exchange: Exchange, definition: Decodable, fieldValidation: FieldValidation): Promise<KubeObject> {
   const type = bodyType(exchange)
   const bytes = await exchange.body()
+  if (type === 'protobuf' && definition.codec) throw noProtobuf()
   const body = type === 'protobuf' ? (await loadProtobuf()).decode(definition.schema, bytes) : bytes
   const { object, warnings } = decodeObject(definition, body, type === 'yaml' ? 'yaml' : 'json', fieldValidation)
   exchange.warnings.push(...warnings)
   return object
 }
+
+/** Kinds without a generated schema have no protobuf form. */
+const noProtobuf = (): StatusError =>
+  new StatusError('UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml')
 
 /** A DeleteOptions body as JSON, whatever it came as. */
 async function deleteBody(exchange: Exchange): Promise<Buffer> {
@@ -120,18 +131,18 @@ function warn(exchange: Exchange, definition: ResourceDefinition, object: KubeOb
 
 async function createObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
   const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
-  const object = await decodeBody(exchange, target.definition, fieldValidation)
+  const object = await toStored(target, await decodeBody(exchange, askedOf(target), fieldValidation))
   const written = await create(ctx, { ...target, dryRun }, object)
   warn(exchange, target.definition, written.object)
-  return answer(ctx, exchange, target.definition, written)
+  return answer(ctx, exchange, askedOf(target), written)
 }
 
 async function putObject(ctx: ApiContext, exchange: Exchange, target: Target, perform: (ctx: ApiContext, target: Target, object: KubeObject) => Promise<Written>): Promise<void> {
   const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'UpdateOptions')
-  const object = await decodeBody(exchange, target.definition, fieldValidation)
+  const object = await toStored(target, await decodeBody(exchange, askedOf(target), fieldValidation))
   const written = await perform(ctx, { ...target, dryRun }, object)
   warn(exchange, target.definition, written.object)
-  return answer(ctx, exchange, target.definition, written)
+  return answer(ctx, exchange, askedOf(target), written)
 }
 
 async function patchObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
@@ -139,14 +150,14 @@ async function patchObject(ctx: ApiContext, exchange: Exchange, target: Target):
   const type = patchType(exchange.req.headers['content-type'] ?? '')
   const written = await patch(ctx, { ...target, dryRun }, { type, patch: parsePatch(await exchange.body()), fieldValidation, warn: (text) => exchange.warnings.push(text) })
   warn(exchange, target.definition, written.object)
-  return answer(ctx, exchange, target.definition, written)
+  return answer(ctx, exchange, askedOf(target), written)
 }
 
 async function deleteObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
   const { dryRun, ...request } = deleteRequest(exchange.info.query, await deleteBody(exchange))
   const { gone, object } = await remove(ctx, { ...target, dryRun }, request)
   const { definition } = target
-  if (!gone || (definition.group === '' && returnsDeleted.has(definition.resource))) return sendObject(ctx, exchange, 200, { definition, bytes: undefined, object: () => object })
+  if (!gone || (definition.group === '' && returnsDeleted.has(definition.resource))) return sendObject(ctx, exchange, 200, { definition: askedOf(target), bytes: undefined, object: () => object })
   const { name, uid } = object.metadata
   return sendJson(exchange, 200, success(200, { name, ...(definition.group ? { group: definition.group } : {}), kind: definition.resource, uid }))
 }
@@ -154,30 +165,12 @@ async function deleteObject(ctx: ApiContext, exchange: Exchange, target: Target)
 async function deleteCollection(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
   const { dryRun, ...request } = deleteRequest(exchange.info.query, await deleteBody(exchange))
   const { listed } = await removeCollection(ctx, { ...target, dryRun }, request, listRequest(exchange.info.query))
-  return sendList(ctx, exchange, target.definition, listed)
-}
-
-/** Upstream's `--min-request-timeout`: a watch ends after 30 to 60 minutes unless it says otherwise, so that clients spread again. */
-const MIN_WATCH_SECONDS = 1800
-
-async function watch(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
-  const { res, info, form, ended } = exchange
-  const request = watchRequest(info.query)
-  const source = openWatch(ctx, target, request)
-  const timeout = new AbortController()
-  const { clock, random } = ctx.host
-  const seconds = request.timeoutSeconds || MIN_WATCH_SECONDS * (1 + random.float())
-  using _timer = clock.after(seconds * 1000, () => timeout.abort())
-  res.setHeader('Content-Type', 'application/json')
-  res.setHeader('Cache-Control', 'no-cache, private')
-  res.writeHead(200)
-  await streamWatch(res, source, {
-    definition: target.definition, form, includeObject: includeObject(info), bookmarks: request.allowWatchBookmarks === true, objects: ctx.objects, clock,
-  }, AbortSignal.any([ended, timeout.signal]))
+  return sendList(ctx, exchange, askedOf(target), listed)
 }
 
 async function handleSubresource({ ctx }: ResourceDeps, exchange: Exchange, target: Target): Promise<void> {
-  const { definition, subresource } = target
+  const { subresource } = target
+  const definition = askedOf(target)
   const { verb } = exchange.info
   if (isView(definition, subresource)) {
     if (verb === 'get') return getObject(ctx, exchange, target)
@@ -196,9 +189,9 @@ async function handleSubresource({ ctx }: ResourceDeps, exchange: Exchange, targ
 
 async function handleScale(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
   const { verb, query } = exchange.info
-  const mapping = target.definition.subresources.scale
+  const mapping = askedOf(target).subresources.scale
   if (!mapping) throw noSuchResource()
-  if (verb === 'get') return sendJson(exchange, 200, scaleOf(mapping, readObject(ctx, target)))
+  if (verb === 'get') return sendJson(exchange, 200, scaleOf(mapping, await inVersion(askedOf(target), readObject(ctx, target)) as Stored<KubeObject>))
   if (verb === 'update') {
     const { dryRun, fieldValidation } = writeQuery(query, 'UpdateOptions')
     const scale = await decodeBody(exchange, scaleKind, fieldValidation)

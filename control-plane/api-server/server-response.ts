@@ -6,6 +6,7 @@ import { constants, createGzip, gzip } from 'node:zlib'
 import type { ListMeta, Status } from '../../shared/api/meta-v1.ts'
 import { apiVersionOf } from '../../shared/api/object.ts'
 import type { KubeObject } from '../../shared/api/object.ts'
+import { badRequest } from '../../shared/base/errors.ts'
 import { toPartialMetadata, toPartialMetadataList } from './encode/partial-metadata.ts'
 import { toTable } from './encode/table.ts'
 import type { TableOptions } from './encode/table.ts'
@@ -15,6 +16,7 @@ import type { ResourceDefinition } from './resources/definition.ts'
 import type { ApiContext } from './verbs/context.ts'
 import type { Listed } from './verbs/list.ts'
 import { typePrefix } from './verbs/stored-form.ts'
+import { allInVersion, inVersion } from './verbs/versions.ts'
 
 /** Upstream's `defaultGzipThresholdBytes` and level. */
 const GZIP_THRESHOLD = 128 << 10
@@ -57,18 +59,21 @@ export function sendJson(reply: Reply, code: number, value: unknown): Promise<vo
   return sendBytes(reply, code, Buffer.from(`${JSON.stringify(value, undefined, pretty(reply.info) ? 2 : undefined)}\n`))
 }
 
-/** An object that the store may have as bytes, in the form asked for. */
-export function sendObject(ctx: ApiContext, reply: Reply, code: number, answer: { definition: ResourceDefinition; bytes: Buffer | undefined; object: () => KubeObject }): Promise<void> {
+/** An object that the store may have as bytes, in the form asked for and the version of `definition`. */
+export async function sendObject(ctx: ApiContext, reply: Reply, code: number, answer: { definition: ResourceDefinition; bytes: Buffer | undefined; object: () => KubeObject }): Promise<void> {
   const { form, info } = reply
-  if (form.as === 'table') return sendJson(reply, code, toTable(answer.definition, [answer.object()], tableOptions(ctx, reply, { resourceVersion: answer.object().metadata?.resourceVersion ?? '' })))
-  if (form.as === 'partial-metadata' || form.as === 'partial-metadata-list') return sendJson(reply, code, toPartialMetadata(answer.object()))
-  if (answer.bytes && !pretty(info)) return sendBytes(reply, code, answer.bytes)
-  return sendJson(reply, code, answer.object())
+  const { definition } = answer
+  if (form.as === 'json' && answer.bytes && !definition.storage && !pretty(info)) return sendBytes(reply, code, answer.bytes)
+  const object = await inVersion(definition, answer.object())
+  if (form.as === 'table') return sendJson(reply, code, toTable(definition, [object], tableOptions(ctx, reply, { resourceVersion: object.metadata?.resourceVersion ?? '' })))
+  if (form.as === 'partial-metadata' || form.as === 'partial-metadata-list') return sendJson(reply, code, toPartialMetadata(object))
+  return sendJson(reply, code, object)
 }
 
 export function includeObject(info: RequestInfo): TableOptions['includeObject'] {
-  const asked = info.query.get('includeObject')
-  return asked === 'None' || asked === 'Object' ? asked : 'Metadata'
+  const asked = info.query.get('includeObject') || 'Metadata'
+  if (asked === 'None' || asked === 'Object' || asked === 'Metadata') return asked
+  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(asked)}`)
 }
 
 const tableOptions = (ctx: ApiContext, { form, info }: Reply, listMeta: ListMeta): TableOptions => ({
@@ -77,10 +82,10 @@ const tableOptions = (ctx: ApiContext, { form, info }: Reply, listMeta: ListMeta
 
 export async function sendList(ctx: ApiContext, reply: Reply, definition: ResourceDefinition, listed: Listed): Promise<void> {
   const { entries, meta } = listed
-  const objects = (): KubeObject[] => entries.map((entry) => ctx.objects.object(entry))
-  if (reply.form.as === 'table') return sendJson(reply, 200, toTable(definition, objects(), tableOptions(ctx, reply, meta)))
-  if (reply.form.as === 'partial-metadata' || reply.form.as === 'partial-metadata-list') return sendJson(reply, 200, toPartialMetadataList(objects(), meta))
-  if (pretty(reply.info)) return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items: objects() })
+  const objects = (): Promise<readonly KubeObject[]> => allInVersion(definition, entries.map((entry) => ctx.objects.object(entry)))
+  if (reply.form.as === 'table') return sendJson(reply, 200, toTable(definition, await objects(), tableOptions(ctx, reply, meta)))
+  if (reply.form.as === 'partial-metadata' || reply.form.as === 'partial-metadata-list') return sendJson(reply, 200, toPartialMetadataList(await objects(), meta))
+  if (pretty(reply.info) || definition.storage) return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items: await objects() })
   const size = entries.reduce((sum, { value }) => sum + value.length, 0)
   if (size <= CHUNK_BYTES) return sendBytes(reply, 200, Buffer.concat([...pieces(definition, listed)]))
   return streamList(reply, pieces(definition, listed))

@@ -7,6 +7,7 @@
  */
 import type { KubeObject } from '../../../shared/api/object.ts'
 import type { Durability } from '../../store/store.ts'
+import type { DecodeContext } from '../schema/compile.ts'
 
 /** A finding of validation, as `k8s.io/apimachinery/pkg/util/validation/field.Error`. */
 export interface FieldError {
@@ -69,6 +70,30 @@ export interface Column<T extends KubeObject> {
 /** Where scale reads and writes, JSON paths without the leading dot. */
 export interface ScaleMapping { readonly specReplicas: string; readonly statusReplicas: string; readonly selector: string }
 
+/**
+ * A version of a resource whose objects are stored in another form. The hub's is the key, the bytes, the strategy and the admission; this
+ * version has its own names, verbs, columns, codec and `strategy.default` (which runs on what a client sent, before the conversion).
+ *
+ * Also on a hub itself, where stored bytes may be older than its schema (custom resources): `definition` is then the hub.
+ */
+export interface StorageForm {
+  readonly definition: ResourceDefinition
+  /** From this version to the hub's. Owns its argument and may change it. `kind` and `apiVersion` of the result are set by the caller. */
+  toStorage(object: KubeObject): KubeObject | Promise<KubeObject>
+  /** A stored object in this version, kind and apiVersion included. The argument is frozen and shared: returned as it is, or copied. */
+  fromStorage(object: KubeObject): KubeObject | Promise<KubeObject>
+  /** Many at once, in order, where that is cheaper than one by one (a webhook). */
+  allFromStorage?(objects: readonly KubeObject[]): Promise<readonly KubeObject[]>
+}
+
+/** Takes the place of the generated field table, for kinds that are known at run time only. */
+export interface ObjectCodec {
+  /** A fresh object without what the schema does not know, whose paths go to `context.unknown`. Throws `DecodeError` for metadata of the wrong type. */
+  decode(raw: object, context: DecodeContext): KubeObject
+  /** The structural OpenAPI v3 schema of the whole object as the cluster's user wrote it, with `x-kubernetes-*`; undefined where everything is let through. */
+  readonly openApi: Readonly<Record<string, unknown>> | undefined
+}
+
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly group: string
   readonly version: string
@@ -79,8 +104,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
   readonly namespaced: boolean
-  /** Key of the generated field table: `core-v1.Pod`. */
+  /** Key of the generated field table: `core-v1.Pod`. `''` where there is a codec. */
   readonly schema: string
+  readonly codec?: ObjectCodec
+  /** Left out by what is stored in its own form: nearly everything. */
+  readonly storage?: StorageForm
   readonly verbs: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
   readonly durability: Durability
   /** Writes through `status` have their own class: `lazy` unless given. */
@@ -90,6 +118,6 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly columns: readonly Column<T>[]
   readonly strategy: Strategy<T>
   readonly subresources: { readonly status?: true; readonly scale?: ScaleMapping }
-  /** Field selectors besides `metadata.name` and `metadata.namespace`; the value of each, `''` where unset. */
+  /** Field selectors besides `metadata.name` and `metadata.namespace`; the value of each, `''` where unset. The object is in its stored form. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
 }

@@ -1,4 +1,4 @@
-/** Every served resource. Adding one is a file beside this one and a line here. Pure. */
+/** Every built-in resource. Adding one is a file beside this one and a line here. Pure. */
 import type { ResourceDefinition } from './definition.ts'
 import { certificateSigningRequests } from './certificate-signing-requests.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
@@ -19,24 +19,17 @@ import { roles } from './roles.ts'
 import { secrets } from './secrets.ts'
 import { serviceAccounts } from './service-accounts.ts'
 import { services } from './services.ts'
+import type { Registry } from './live-registry.ts'
+import { LiveRegistry } from './live-registry.ts'
 
-export interface Registry {
-  /** In the order discovery lists them. */
-  readonly all: readonly ResourceDefinition[]
-  /** `group` is `''` for the core group; `resource` the plural, as in the path. */
-  find(group: string, version: string, resource: string): ResourceDefinition | undefined
-  byKind(group: string, version: string, kind: string): ResourceDefinition | undefined
-}
+export type { Registry } from './live-registry.ts'
 
-const all: readonly ResourceDefinition[] = [
+const builtIn: readonly ResourceDefinition[] = [
   namespaces, nodes, pods, configMaps, secrets, serviceAccounts, services, endpoints, events, replicationControllers,
   endpointSlices, leases, replicaSets, deployments, roles, roleBindings, clusterRoles, clusterRoleBindings, certificateSigningRequests,
 ]
-const byResource = new Map(all.map((d) => [`${d.group}/${d.version}/${d.resource}`, d]))
-const byKindName = new Map(all.map((d) => [`${d.group}/${d.version}/${d.kind}`, d]))
+/** What every server begins with. Custom resources come and go in its own copy. */
+export const createRegistry = (): LiveRegistry => new LiveRegistry(builtIn)
 
-export const registry: Registry = {
-  all,
-  find: (group, version, resource) => byResource.get(`${group}/${version}/${resource}`),
-  byKind: (group, version, kind) => byKindName.get(`${group}/${version}/${kind}`),
-}
+/** The built-in resources alone. */
+export const registry: Registry = createRegistry()

@@ -14,7 +14,7 @@ import { duplicateFields } from './duplicate-keys.ts'
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
 
 /** What the decoder asks of a definition; bodies of subresources (`Binding`, `Scale`, `DeleteOptions`) have such a record too. */
-export type Decodable = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>
+export type Decodable = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema' | 'codec'>
 
 export interface Decoded<T extends KubeObject = KubeObject> {
   readonly object: T
@@ -35,7 +35,7 @@ export function decodeObject<T extends KubeObject = KubeObject>(
   const context: DecodeContext = { path: [], struct: definition.kind, unknown: fieldValidation === 'Ignore' ? undefined : [] }
   let object: T
   try {
-    object = decoderOf(definition.schema)(raw, context) as T
+    object = (definition.codec ? definition.codec.decode(raw as object, context) : decoderOf(definition.schema)(raw, context)) as T
   } catch (e) {
     if (e instanceof DecodeError) throw cannotHandle(definition, kind, e.message)
     throw e

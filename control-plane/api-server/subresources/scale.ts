@@ -10,6 +10,7 @@ import type { ScaleMapping } from '../resources/definition.ts'
 import { admissionRequest } from '../verbs/admission-request.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
 import { mutate } from '../verbs/mutate.ts'
+import { askedOf, inVersion, throughVersion } from '../verbs/versions.ts'
 
 export const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale', schema: 'autoscaling-v1.Scale' } as const
 
@@ -47,7 +48,7 @@ export async function updateScale(ctx: ApiContext, target: Target, mapping: Scal
   const asked = { ...target, subresource: 'scale' }
   const written = await mutate(ctx, asked, {
     admitted: true,
-    async change(old) {
+    change: (stored) => throughVersion(asked, stored, async (old) => {
       const before = scaleOf(mapping, old)
       const scale = change(before)
       await ctx.admission.around(admissionRequest(asked, 'UPDATE', { object: scale, old: before, kind: scaleKind }), () => Promise.resolve())
@@ -62,7 +63,7 @@ export async function updateScale(ctx: ApiContext, target: Target, mapping: Scal
       else delete object.metadata.resourceVersion
       if (uid) object.metadata.uid = uid
       return object
-    },
+    }),
   })
-  return scaleOf(mapping, written.object)
+  return scaleOf(mapping, await inVersion(askedOf(target), written.object) as Stored<KubeObject>)
 }

@@ -18,7 +18,10 @@ export interface ApiContext {
 
 /** What a request is about. `name` is `''` for collections and for creation. */
 export interface Target {
+  /** Of the version that is stored; verbs take and give objects in it. */
   readonly definition: ResourceDefinition
+  /** The version the request is in, where it is another: `verbs/versions.ts`. */
+  readonly asked?: ResourceDefinition
   /** `''` for cluster-scoped resources and for lists over all namespaces. */
   readonly namespace: string
   readonly name: string

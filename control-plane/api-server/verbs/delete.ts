@@ -10,6 +10,7 @@ import { named, timestamp } from './context.ts'
 import { goneWith } from './gone.ts'
 import { currentEntry } from './mutate.ts'
 import { storedAs } from './stored-form.ts'
+import { currentForm } from './versions.ts'
 
 export type Propagation = 'Orphan' | 'Background' | 'Foreground'
 
@@ -32,7 +33,7 @@ export async function remove(ctx: ApiContext, target: Target, request: DeleteReq
   let entry = currentEntry(ctx, target)
   for (;;) {
     if (!entry) throw notFound(named(target))
-    const old = ctx.objects.object(entry)
+    const old = await currentForm(ctx, target.definition, entry)
     checkPreconditions(target, request, old)
     const admission = admissionRequest({ ...target, subresource: '' }, 'DELETE', { old, options: optionsOf(request) })
     let committed = false
@@ -113,7 +114,7 @@ function marked(ctx: ApiContext, target: Target, request: DeleteRequest, old: St
 
 async function step(ctx: ApiContext, target: Target, entry: Entry, object: KubeObject): Promise<Deleted | { current: Entry | undefined }> {
   const { durability } = target.definition
-  const old = ctx.objects.object(entry)
+  const old = await currentForm(ctx, target.definition, entry)
   if (goneWith(object)) {
     if (target.dryRun) return { gone: true, object: old }
     const result = await ctx.store.write({ type: 'delete', key: entry.key, expect: entry.modRevision, durability })

@@ -7,10 +7,10 @@ import type { Entry, ListResult } from '../../store/store.ts'
 import { CompactedError, FutureRevisionError } from '../../store/store.ts'
 import { invalid } from '../encode/validation-status.ts'
 import { objectKey, resourcePrefix } from '../keys.ts'
-import type { ResourceDefinition } from '../resources/definition.ts'
+import type { FieldError, ResourceDefinition } from '../resources/definition.ts'
 import type { ApiContext, Target } from './context.ts'
 import type { Continuation } from './continue-token.ts'
-import { ContinueExpiredError, decodeContinue, encodeContinue } from './continue-token.ts'
+import { CONTINUE_LIFE, ContinueExpiredError, decodeContinue, encodeContinue } from './continue-token.ts'
 import type { Selection } from './selection.ts'
 import { selectionOf } from './selection.ts'
 
@@ -22,23 +22,37 @@ export interface ListRequest {
   readonly continue?: string | undefined
   readonly resourceVersion?: string | undefined
   readonly resourceVersionMatch?: string | undefined
+  readonly sendInitialEvents?: boolean | undefined
 }
 
 export interface Listed { readonly entries: readonly Entry[]; readonly meta: ListMeta & { resourceVersion: string } }
 
+/** What upstream calls the options in its message. */
+export const listOptions = { group: 'meta.k8s.io', kind: 'ListOptions' } as const
+
 /** How many entries are looked at for one page of a selective list before the loop asks for the next. */
 const SCAN_CHUNK = 500
 
-export function list(ctx: ApiContext, target: Pick<Target, 'definition' | 'namespace'>, request: ListRequest): Listed {
+export function list(ctx: ApiContext, target: Pick<Target, 'definition' | 'asked' | 'namespace'>, request: ListRequest): Listed {
   const { definition, namespace } = target
   const limit = request.limit ?? 0
-  const from = request.continue ? decodeContinue(request.continue) : undefined
-  checkVersions(definition, request, from)
-  const selection = selectionOf(definition, request)
-  if (selection.name !== undefined && (namespace || !definition.namespaced)) return listOne(ctx, target, selection)
+  checkVersions(request)
+  const selection = selectionOf(target.asked ?? definition, request)
+  const from = request.continue ? continuation(ctx, request) : undefined
   const at = stateAsked(ctx, request, from)
-  if (!selection.matches) return whole(definition, read(ctx, target, { at, from, limit }), { target, limit })
-  return selected(ctx, target, { selection, at, from, limit })
+  const since = from?.since ?? ctx.host.clock.now()
+  if (selection.name !== undefined && (namespace || !definition.namespaced) && !from && at === undefined) return listOne(ctx, target, selection)
+  const page: Page = { at, from, limit, since }
+  if (!selection.matches) return whole(definition, read(ctx, target, page), { target, limit, since })
+  return selected(ctx, target, { selection, ...page })
+}
+
+/** 410 with a token to go on with where the state of the first page is over. */
+function continuation(ctx: ApiContext, request: ListRequest): Continuation {
+  const from = decodeContinue(request.continue ?? '')
+  if (request.resourceVersion && request.resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue')
+  if (from.revision > 0 && from.since !== undefined && ctx.host.clock.now() - from.since > CONTINUE_LIFE) throw new ContinueExpiredError(from.start)
+  return from
 }
 
 function listOne(ctx: ApiContext, { definition, namespace }: Pick<Target, 'definition' | 'namespace'>, selection: Selection): Listed {
@@ -48,7 +62,13 @@ function listOne(ctx: ApiContext, { definition, namespace }: Pick<Target, 'defin
   return { entries: match ? [entry] : [], meta: { resourceVersion: String(now) } }
 }
 
-interface Page { readonly at: Revision | undefined; readonly from: Continuation | undefined; readonly limit: number }
+interface Page {
+  readonly at: Revision | undefined
+  readonly from: Continuation | undefined
+  readonly limit: number
+  /** Wall clock of the first page. */
+  readonly since: number
+}
 
 function read(ctx: ApiContext, { definition, namespace }: Pick<Target, 'definition' | 'namespace'>, page: Page): ListResult {
   const prefix = resourcePrefix(definition, namespace)
@@ -65,27 +85,27 @@ function read(ctx: ApiContext, { definition, namespace }: Pick<Target, 'definiti
   }
 }
 
-function whole(definition: ResourceDefinition, result: ListResult, { target, limit }: { target: Pick<Target, 'namespace'>; limit: number }): Listed {
+function whole(definition: ResourceDefinition, result: ListResult, { target, limit, since }: { target: Pick<Target, 'namespace'>; limit: number; since: number }): Listed {
   const resourceVersion = String(result.revision)
   if (limit <= 0 || result.next === undefined) return { entries: result.entries, meta: { resourceVersion } }
-  const token = encodeContinue({ revision: Number(result.revision), start: result.next.slice(resourcePrefix(definition, target.namespace).length) })
+  const token = encodeContinue({ revision: Number(result.revision), start: result.next.slice(resourcePrefix(definition, target.namespace).length), since })
   return { entries: result.entries, meta: { resourceVersion, continue: token, remainingItemCount: result.remaining } }
 }
 
 function selected(ctx: ApiContext, target: Pick<Target, 'definition' | 'namespace'>, query: Page & { selection: Selection }): Listed {
-  const { selection, limit } = query
+  const { selection, limit, since } = query
   const prefix = resourcePrefix(target.definition, target.namespace)
   const entries: Entry[] = []
   let { at, from } = query
   for (;;) {
-    const page = read(ctx, target, { at, from, limit: limit > 0 ? SCAN_CHUNK : 0 })
+    const page = read(ctx, target, { at, from, since, limit: limit > 0 ? SCAN_CHUNK : 0 })
     at = page.revision
     for (const [i, entry] of page.entries.entries()) {
       if (!selection.matches?.(ctx.objects.object(entry))) continue
       entries.push(entry)
       if (entries.length < limit || limit <= 0) continue
       const next = page.entries[i + 1]?.key ?? page.next
-      const token = next === undefined ? {} : { continue: encodeContinue({ revision: Number(at), start: next.slice(prefix.length) }) }
+      const token = next === undefined ? {} : { continue: encodeContinue({ revision: Number(at), start: next.slice(prefix.length), since }) }
       return { entries, meta: { resourceVersion: String(at), ...token } }
     }
     if (page.next === undefined) return { entries, meta: { resourceVersion: String(at) } }
@@ -93,16 +113,16 @@ function selected(ctx: ApiContext, target: Pick<Target, 'definition' | 'namespac
   }
 }
 
-/** A resourceVersion as clients may send it; Invalid for what is not a number. */
+/** A resourceVersion as clients may send it; BadRequest for what is not a number. */
 export function parseResourceVersion(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) {
-    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ type: 'Invalid', field: 'resourceVersion', value: text, detail: `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax` }])
-  }
-  return Number(text)
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
+  throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`)
 }
 
+/** 504: a state that this server has not seen. Upstream waits up to 3 s for its cache first; ours is never behind its own store. */
 export function tooLarge(asked: number, current: number): StatusError {
-  return new StatusError('Timeout', `Too large resource version: ${asked}, current: ${current}`, {
+  return new StatusError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     details: { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 },
   })
 }
@@ -118,18 +138,16 @@ function stateAsked(ctx: ApiContext, request: ListRequest, from: Continuation | 
   return exact ? revision(asked) : undefined
 }
 
-function checkVersions(definition: ResourceDefinition, request: ListRequest, from: Continuation | undefined): void {
-  const { resourceVersion = '', resourceVersionMatch: match = '' } = request
-  const refuse = (detail: string): never => {
-    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, definition.resource, [{ type: 'Forbidden', field: 'resourceVersionMatch', detail }])
+/** `metainternalversion/validation.ValidateListOptions`. */
+function checkVersions({ resourceVersion = '', resourceVersionMatch: match = '', continue: from, sendInitialEvents }: ListRequest): void {
+  const errors: FieldError[] = []
+  const forbid = (field: string, detail: string): void => { errors.push({ type: 'Forbidden', field, detail }) }
+  if (match) {
+    if (!resourceVersion) forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided')
+    if (from) forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided')
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push({ type: 'NotSupported', field: 'resourceVersionMatch', value: match, detail: '', supported: ['Exact', 'NotOlderThan', ''] })
+    if (match === 'Exact' && resourceVersion === '0') forbid('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
   }
-  if (from && resourceVersion && resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue')
-  if (!match) return
-  if (from) refuse('resourceVersionMatch is forbidden when continue is provided')
-  if (!resourceVersion) refuse('resourceVersionMatch is forbidden unless resourceVersion is provided')
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, definition.resource, [
-      { type: 'NotSupported', field: 'resourceVersionMatch', value: match, detail: '', supported: ['Exact', 'NotOlderThan', ''] }])
-  }
-  if (match === 'Exact' && resourceVersion === '0') refuse('resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+  if (sendInitialEvents !== undefined) forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list')
+  if (errors.length) throw invalid(listOptions, '', errors)
 }

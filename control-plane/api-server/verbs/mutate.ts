@@ -13,6 +13,7 @@ import { named, strategyContext } from './context.ts'
 import { goneWith } from './gone.ts'
 import type { Written } from './stored-form.ts'
 import { inStoredOrder, storedAs } from './stored-form.ts'
+import { currentForm } from './versions.ts'
 
 export const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
@@ -51,7 +52,7 @@ export async function mutate(ctx: ApiContext, target: Target, mutation: Mutation
 
 async function attemptOnce(ctx: ApiContext, target: Target, mutation: Mutation, entry: Entry): Promise<Written | { current: Entry | undefined }> {
   const { definition } = target
-  const old = ctx.objects.object(entry)
+  const old = definition.storage ? await currentForm(ctx, definition, entry) : ctx.objects.object(entry)
   const object = inStoredOrder(definition, await mutation.change(old))
   carryIdentity(target, object, old)
   const request = mutation.admitted ? undefined : admissionRequest(target, 'UPDATE', { object, old })

@@ -8,6 +8,7 @@ import { decodeObject } from '../schema/decode.ts'
 import type { ApiContext, Target } from './context.ts'
 import { mutate } from './mutate.ts'
 import type { Written } from './stored-form.ts'
+import { askedOf, throughVersion } from './versions.ts'
 
 export const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'] as const
 type PatchType = (typeof PATCH_TYPES)[number]
@@ -49,15 +50,15 @@ export interface PatchRequest {
 }
 
 export async function patch(ctx: ApiContext, target: Target, request: PatchRequest): Promise<Written> {
-  const { definition } = target
+  const definition = askedOf(target)
   let warnings: readonly string[] = []
   const written = await mutate(ctx, target, {
     attempts: PATCH_RETRIES,
-    change(old) {
+    change: (stored) => throughVersion(target, stored, (old) => {
       const decoded = decodeObject(definition, applyPatch(definition, request.type, old, request.patch), 'json', request.fieldValidation)
       warnings = decoded.warnings
       return decoded.object
-    },
+    }),
   })
   for (const text of warnings) request.warn(text)
   return written

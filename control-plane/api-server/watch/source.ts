@@ -1,14 +1,15 @@
 /** A watch of a resource before it is encoded: the state to begin with, then batches of items. Used by HTTP streams and in-process watches alike. */
 import type { Revision } from '../../../shared/base/brands.ts'
 import { revision } from '../../../shared/base/brands.ts'
-import { badRequest, expired } from '../../../shared/base/errors.ts'
+import { expired } from '../../../shared/base/errors.ts'
 import type { StatusError } from '../../../shared/base/errors.ts'
 import type { Watcher } from '../../store/store.ts'
 import { CompactedError, FutureRevisionError } from '../../store/store.ts'
 import { invalid } from '../encode/validation-status.ts'
 import { objectKey, resourcePrefix } from '../keys.ts'
+import type { FieldError } from '../resources/definition.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
-import { list, parseResourceVersion } from '../verbs/list.ts'
+import { list, listOptions, parseResourceVersion, tooLarge } from '../verbs/list.ts'
 import { selectionOf } from '../verbs/selection.ts'
 import type { Chooser, WatchItem } from './transition.ts'
 import { itemOf } from './transition.ts'
@@ -21,6 +22,7 @@ export interface WatchRequest {
   readonly resourceVersionMatch?: string | undefined
   readonly sendInitialEvents?: boolean | undefined
   readonly allowWatchBookmarks?: boolean | undefined
+  readonly continue?: string | undefined
 }
 
 export interface WatchSource {
@@ -38,13 +40,15 @@ export interface WatchSource {
 const tooOld = (asked: number, oldest: number): StatusError => expired(`too old resource version: ${asked} (${oldest})`)
 
 /** Throws Expired (410) for a revision that is compacted or not of this history, BadRequest and Invalid for bad options. */
-export function openWatch(ctx: ApiContext, target: Pick<Target, 'definition' | 'namespace' | 'name'>, request: WatchRequest): WatchSource {
+export function openWatch(ctx: ApiContext, target: Pick<Target, 'definition' | 'asked' | 'namespace' | 'name'>, request: WatchRequest): WatchSource {
   const { definition, namespace, name } = target
   checkOptions(request)
   const fieldSelector = [request.fieldSelector, name && !request.fieldSelector?.includes('metadata.name') ? `metadata.name=${name}` : ''].filter(Boolean).join(',')
-  const selection = selectionOf(definition, { labelSelector: request.labelSelector, fieldSelector })
+  const selection = selectionOf(target.asked ?? definition, { labelSelector: request.labelSelector, fieldSelector })
   const asked = request.resourceVersion ? parseResourceVersion(request.resourceVersion) : 0
   const begins = request.sendInitialEvents ?? asked === 0
+  // A state to begin with that is newer than any: upstream waits for it and gives up.
+  if (request.sendInitialEvents && asked > ctx.store.revision) throw tooLarge(asked, ctx.store.revision)
   const listed = begins ? list(ctx, target, { labelSelector: request.labelSelector, fieldSelector }) : undefined
   const from = revision(listed ? Number(listed.meta.resourceVersion) : asked || ctx.store.revision)
   const single = selection.name !== undefined && (namespace || !definition.namespaced)
@@ -54,7 +58,7 @@ export function openWatch(ctx: ApiContext, target: Pick<Target, 'definition' | '
   const items = itemsOf(watcher, choose, from)
   return {
     initial: (listed?.entries ?? []).map((entry) => ({ type: 'ADDED', entry })),
-    marksInitialEnd: request.sendInitialEvents === true,
+    marksInitialEnd: request.sendInitialEvents === true && request.allowWatchBookmarks === true,
     get progress() { return watcher.progress },
     next: items,
     close: () => watcher.close(),
@@ -88,12 +92,15 @@ const itemsOf = (watcher: Watcher, choose: Chooser | undefined, from: Revision) 
   }
 }
 
-function checkOptions({ sendInitialEvents, resourceVersionMatch, allowWatchBookmarks }: WatchRequest): void {
-  const refuse = (field: string, detail: string): never => { throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ type: 'Forbidden', field, detail }]) }
-  if (sendInitialEvents === undefined) {
-    if (resourceVersionMatch) refuse('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
-    return
+/** `metainternalversion/validation.validateWatchOptions`. */
+function checkOptions({ sendInitialEvents, resourceVersionMatch: match, continue: token }: WatchRequest): void {
+  const errors: FieldError[] = []
+  const forbid = (field: string, detail: string): void => { errors.push({ type: 'Forbidden', field, detail }) }
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
+  if (match) {
+    if (sendInitialEvents === undefined) forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
+    if (match !== 'NotOlderThan') errors.push({ type: 'NotSupported', field: 'resourceVersionMatch', value: match, detail: '', supported: ['NotOlderThan'] })
+    if (token) forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided')
   }
-  if (resourceVersionMatch !== 'NotOlderThan') refuse('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
-  if (sendInitialEvents && !allowWatchBookmarks) throw badRequest('sendInitialEvents requires allowWatchBookmarks')
+  if (errors.length) throw invalid(listOptions, '', errors)
 }
