@@ -2,7 +2,8 @@
  * The agent's MQTT connection (mqtt.js over a TLS socket that was verified first), driven by `connection/machine.ts`. Each connection has a session
  * of its own, named in its last will, and sends whole messages; what is lost with it is the business of those who speak over it.
  */
-import { MqttClient } from 'mqtt'
+// The client alone: the package's entry point brings its ways to connect (proxies, browsers), half a megabyte of code that an agent, which dials itself, never runs.
+import mqttClient from 'mqtt/lib/client'
 import type { TLSSocket } from 'node:tls'
 import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
@@ -11,6 +12,8 @@ import type { OnlineMessage, UpMessage } from '../../shared/mqtt/messages.ts'
 import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 import { nodeClientId, nodeTopic } from '../../shared/mqtt/topics.ts'
 import { step, type Effect, type Input, type State } from './connection/machine.ts'
+
+const { default: MqttClient } = mqttClient
 
 /** The broker cuts off a client silent for 1.5 times this. A ping each way costs some 150 bytes on the wire. */
 export const keepaliveSeconds = 30
@@ -31,7 +34,7 @@ export class LinkConnection {
   readonly #options: ConnectionOptions
   readonly #log
   #state: State = { at: 'idle' }
-  #client: MqttClient | undefined
+  #client: InstanceType<typeof MqttClient> | undefined
   #session = ''
   #timer: Disposable | undefined
   #dialling: AbortController | undefined
