@@ -15,7 +15,10 @@ import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
 import { componentUser } from './authn/user.ts'
 import type { User } from './authn/user.ts'
 import type { Authorizer } from './authz/authorizer.ts'
-import { createAuthorizer, nodeFacts } from './authz/authorizer.ts'
+import { followAggregatedRoles } from './authz/aggregation/loop.ts'
+import { createAuthorizer } from './authz/authorizer.ts'
+import { nodeRules } from './authz/default-roles/cluster-roles.ts'
+import { NodeGraph } from './authz/node/graph.ts'
 import { RbacCache } from './authz/rbac/cache.ts'
 import { bootstrapObjects } from './bootstrap.ts'
 import type { Served } from './discovery/groups.ts'
@@ -107,13 +110,14 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   setMaxListeners(0, stop.signal)
   const objects = new ObjectCache()
   const rbac = new RbacCache(store)
-  const authorizer = createAuthorizer(rbac, nodeFacts(store, objects))
+  const nodeGraph = new NodeGraph({ store, objects, rules: nodeRules() })
+  const authorizer = createAuthorizer(rbac, nodeGraph)
   const ctx: ApiContext = { store, objects, host: { ...host, log }, admission: admissionChain(deps, { objects, rbac, authorizer }), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
   let failure: string | undefined
-  const following = rbac.run(stop.signal).catch((e: unknown) => {
+  const follow = (what: string, loop: Promise<void>): Promise<void> => loop.catch((e: unknown) => {
     // Rights that are not followed any more must not be served from.
-    failure = `RBAC objects are not followed: ${messageOf(e)}`
-    log.error('following RBAC objects failed; readiness is off', { error: e as Error })
+    failure = `${what} are not followed: ${messageOf(e)}`
+    log.error(`following ${what} failed; readiness is off`, { error: e as Error })
   })
   const pipeline = new Pipeline({
     ctx, registry, authorizer, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
@@ -122,6 +126,10 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, stopping: stop.signal }, user)
+  const following = Promise.all([
+    follow('RBAC objects', rbac.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
+    follow('aggregated roles', followAggregatedRoles({ store, objects, client: client(componentUser('apiserver')), log }, stop.signal)),
+  ])
   let bootstrapped: Promise<void> | undefined
   const bootstrap = async (): Promise<void> => {
     const freed = await releaseOrphans(store)

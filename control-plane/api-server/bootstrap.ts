@@ -5,7 +5,6 @@ import { refs } from '../../shared/api/refs.ts'
 import { isNotFound } from '../../shared/base/errors.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
 import { addressAt, parseCidr } from './admission/address-range.ts'
-import { defaultClusterRoleBindings, defaultClusterRoles } from './authz/default-roles.ts'
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 
@@ -25,12 +24,10 @@ const kubernetesService = (serviceCIDR: string): KubeObject => ({
   ...{ spec: { type: 'ClusterIP', clusterIP: addressAt(parseCidr(serviceCIDR), 0), sessionAffinity: 'None', ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }] } },
 })
 
-/** A role that somebody changed stays as it is: only what is missing is made. */
+/** What somebody added to a default role stays: only what is missing is made. */
 export async function bootstrapObjects(client: ApiClient, serviceCIDR: string): Promise<void> {
   await Promise.all(namespaces.map((name) => ensure(client, refs.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })))
-  await Promise.all([
-    ...defaultClusterRoles.map((role) => ensure(client, refs.ClusterRole, role)),
-    ...defaultClusterRoleBindings.map((binding) => ensure(client, refs.ClusterRoleBinding, binding)),
-    ensure(client, refs.Service, kubernetesService(serviceCIDR)),
-  ])
+  // The tables of roles are loaded for this and forgotten.
+  const { reconcileDefaultRoles } = await import('./authz/default-roles/reconcile.ts')
+  await Promise.all([reconcileDefaultRoles(client), ensure(client, refs.Service, kubernetesService(serviceCIDR))])
 }

@@ -12,12 +12,14 @@ export interface Attributes {
   readonly namespace: string
   readonly name: string
   readonly path: string
+  /** Of a list or watch, as the client wrote it. */
+  readonly fieldSelector?: string
 }
 
 export const attributesOf = (user: User, info: RequestInfo): Attributes => ({
   user, verb: info.verb, isResourceRequest: info.isResourceRequest, group: info.group, resource: info.resource, subresource: info.subresource,
-  namespace: info.namespace, name: info.name, path: info.path,
+  namespace: info.namespace, name: info.name, path: info.path, fieldSelector: info.query.get('fieldSelector') ?? '',
 })
 
-/** Decided by one authorizer; `no-opinion` asks the next, and at the end is a refusal. */
-export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string }
+/** `reason`: upstream's words, `''` where there is nothing to say. Not allowed by any authorizer is refused. */
+export interface Decision { readonly allowed: boolean; readonly reason: string }

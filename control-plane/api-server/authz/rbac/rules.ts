@@ -12,10 +12,15 @@ export interface RbacObjects {
   readonly roleBindings: readonly RoleBinding[]
 }
 
-/** A user's rules: those for everything, and those in one namespace. */
+/** What one binding gives a user. */
+export interface Grant { readonly binding: ClusterRoleBinding | RoleBinding; readonly subject: Subject; readonly rules: readonly PolicyRule[] }
+
+/** A user's grants: those for everything, and those in one namespace. */
 export interface UserRules {
-  readonly cluster: readonly PolicyRule[]
-  readonly namespaced: ReadonlyMap<string, readonly PolicyRule[]>
+  readonly cluster: readonly Grant[]
+  readonly namespaced: ReadonlyMap<string, readonly Grant[]>
+  /** Roles that bindings of this user name and that are not there, as upstream says it: by namespace, `''` for cluster bindings. */
+  readonly missing: ReadonlyMap<string, readonly string[]>
 }
 
 export function subjectMatches(subject: Subject, user: User, bindingNamespace: string): boolean {
@@ -27,22 +32,29 @@ export function subjectMatches(subject: Subject, user: User, bindingNamespace: s
   }
 }
 
-/** A binding to a role that does not exist gives nothing. */
+/** A binding to a role that does not exist gives nothing; it is named in `missing`. */
 export function rulesOf(user: User, objects: RbacObjects): UserRules {
-  const cluster: PolicyRule[] = []
-  for (const { subjects, roleRef } of objects.clusterRoleBindings) {
-    if (subjects?.some((s) => subjectMatches(s, user, ''))) cluster.push(...(objects.clusterRoles.get(roleRef.name)?.rules ?? []))
+  const grants = new Map<string, Grant[]>()
+  const missing = new Map<string, string[]>()
+  const add = (binding: ClusterRoleBinding | RoleBinding, namespace: string): void => {
+    const subject = binding.subjects?.find((s) => subjectMatches(s, user, namespace))
+    if (!subject) return
+    const { kind, name } = binding.roleRef
+    const role = kind === 'ClusterRole' ? objects.clusterRoles.get(name) : objects.roles.get(`${namespace}/${name}`)
+    if (role) pushTo(grants, namespace, { binding, subject, rules: role.rules ?? [] })
+    else pushTo(missing, namespace, `${kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(name)} not found`)
   }
-  const namespaced = new Map<string, PolicyRule[]>()
-  for (const { metadata, subjects, roleRef } of objects.roleBindings) {
-    const namespace = metadata?.namespace ?? ''
-    if (!subjects?.some((s) => subjectMatches(s, user, namespace))) continue
-    const role = roleRef.kind === 'ClusterRole' ? objects.clusterRoles.get(roleRef.name) : objects.roles.get(`${namespace}/${roleRef.name}`)
-    const rules = namespaced.get(namespace)
-    if (rules) rules.push(...(role?.rules ?? []))
-    else namespaced.set(namespace, [...(role?.rules ?? [])])
-  }
-  return { cluster, namespaced }
+  for (const binding of objects.clusterRoleBindings) add(binding, '')
+  for (const binding of objects.roleBindings) add(binding, binding.metadata?.namespace ?? '')
+  const cluster = grants.get('') ?? []
+  grants.delete('')
+  return { cluster, namespaced: grants, missing }
+}
+
+function pushTo<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key)
+  if (list) list.push(value)
+  else map.set(key, [value])
 }
 
 const has = (list: readonly string[] | undefined, value: string): boolean => list !== undefined && (list.includes(value) || list.includes('*'))
@@ -63,40 +75,24 @@ export function ruleAllows(rule: PolicyRule, asked: Omit<Attributes, 'user' | 'n
     && (!rule.resourceNames?.length || rule.resourceNames.includes(asked.name))
 }
 
-export function allows(rules: UserRules, asked: Omit<Attributes, 'user'>): boolean {
-  if (rules.cluster.some((rule) => ruleAllows(rule, asked))) return true
-  return asked.isResourceRequest && asked.namespace !== '' && (rules.namespaced.get(asked.namespace)?.some((rule) => ruleAllows(rule, asked)) ?? false)
+/** The grant that allows it; cluster bindings are looked at first, as upstream does. */
+export function grantFor(rules: UserRules, asked: Omit<Attributes, 'user'>): Grant | undefined {
+  const within = (grants: readonly Grant[] | undefined): Grant | undefined => grants?.find((g) => g.rules.some((rule) => ruleAllows(rule, asked)))
+  return within(rules.cluster) ?? (asked.isResourceRequest && asked.namespace !== '' ? within(rules.namespaced.get(asked.namespace)) : undefined)
 }
 
-/**
- * The parts of `wanted` that `held` does not cover: one verb on one resource each (`rbac/validation.Covers`). Empty: the holder may
- * grant them.
- */
-export function uncovered(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] {
-  return wanted.flatMap(breakdown).filter((part) => !held.some((rule) => covers(rule, part)))
-}
+/** Everything the user may do in a namespace (`''`: cluster bindings only), in the order of the bindings. */
+export const rulesIn = (rules: UserRules, namespace: string): PolicyRule[] =>
+  [...rules.cluster, ...(namespace ? rules.namespaced.get(namespace) ?? [] : [])].flatMap((g) => g.rules)
 
-function breakdown(rule: PolicyRule): PolicyRule[] {
-  const parts: PolicyRule[] = []
-  for (const verb of rule.verbs) {
-    for (const url of rule.nonResourceURLs ?? []) parts.push({ nonResourceURLs: [url], verbs: [verb] })
-    for (const group of rule.apiGroups ?? []) {
-      for (const resource of rule.resources ?? []) {
-        const one = { apiGroups: [group], resources: [resource], verbs: [verb] }
-        if (rule.resourceNames?.length) parts.push(...rule.resourceNames.map((name) => ({ ...one, resourceNames: [name] })))
-        else parts.push(one)
-      }
-    }
-  }
-  return parts
-}
+export const missingIn = (rules: UserRules, namespace: string): string[] =>
+  [...new Set([...rules.missing.get('') ?? [], ...(namespace ? rules.missing.get(namespace) ?? [] : [])])]
 
-function covers(rule: PolicyRule, part: PolicyRule): boolean {
-  const each = (list: readonly string[] | undefined, values: readonly string[] | undefined): boolean => (values ?? []).every((v) => has(list, v))
-  if (!each(rule.verbs, part.verbs)) return false
-  if (part.nonResourceURLs) return part.nonResourceURLs.every((url) => pathMatches(rule.nonResourceURLs, url))
-  if (!each(rule.apiGroups, part.apiGroups)) return false
-  const resources = (part.resources ?? []).every((r) => has(rule.resources, r) || (r.includes('/') && (rule.resources?.includes(`*${r.slice(r.indexOf('/'))}`) ?? false)))
-  if (!resources) return false
-  return !rule.resourceNames?.length || (part.resourceNames !== undefined && part.resourceNames.every((n) => rule.resourceNames?.includes(n)))
+/** `ClusterRoleBinding "a" of ClusterRole "b" to Group "c"`: the source of a right, as a review's reason names it. */
+export function describeGrant({ binding, subject }: Grant): string {
+  const { name = '', namespace } = binding.metadata ?? {}
+  const { kind, name: role } = binding.roleRef
+  const who = subject.kind === 'ServiceAccount' ? `${subject.name}/${subject.namespace || namespace || ''}` : subject.name
+  const which = namespace ? `RoleBinding ${JSON.stringify(`${name}/${namespace}`)}` : `ClusterRoleBinding ${JSON.stringify(name)}`
+  return `${which} of ${kind} ${JSON.stringify(role)} to ${subject.kind} ${JSON.stringify(who)}`
 }
