@@ -119,7 +119,7 @@ export class Pipeline {
     }
     if (!info.isResourceRequest) return this.#deps.discovery.handle({ req, res, info, warnings })
     const exchange: Exchange = {
-      req, res, info, user, warnings, form: negotiate(req.headers.accept), body: () => readBody(req), ended: info.verb === 'watch' ? this.#ended(res) : this.#deps.stopping,
+      req, res, info, user, warnings, form: negotiate(req.headers.accept), body: () => readBody(req), counted: () => undefined, ended: info.verb === 'watch' ? this.#ended(res) : this.#deps.stopping,
     }
     return handleResource(this.#deps, exchange)
   }

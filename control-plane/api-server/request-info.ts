@@ -84,6 +84,5 @@ export function parseRequest(method: string, url: string): RequestInfo {
     verb = verb === 'watch' || truthy(query.get('watch')) ? 'watch' : 'list'
     name = selectedName(query)
   } else if (name === '' && verb === 'delete') verb = 'deletecollection'
-  else if (verb === 'get' && subresource === '' && truthy(query.get('watch'))) verb = 'watch'
   return { isResourceRequest: true, path, query, verb, group, version, namespace, resource, subresource, name, rest: rest.slice(3).join('/') }
 }

@@ -18,15 +18,17 @@ function integer(query: URLSearchParams, name: string): number | undefined {
 
 const optional = (query: URLSearchParams, name: string): string | undefined => query.get(name) ?? undefined
 
+const sendInitialEvents = (query: URLSearchParams): boolean | undefined => (query.has('sendInitialEvents') ? truthy(query.get('sendInitialEvents')) : undefined)
+
 export const listRequest = (query: URLSearchParams): ListRequest => ({
   labelSelector: optional(query, 'labelSelector'), fieldSelector: optional(query, 'fieldSelector'), limit: integer(query, 'limit'), continue: optional(query, 'continue'),
-  resourceVersion: optional(query, 'resourceVersion'), resourceVersionMatch: optional(query, 'resourceVersionMatch'),
+  resourceVersion: optional(query, 'resourceVersion'), resourceVersionMatch: optional(query, 'resourceVersionMatch'), sendInitialEvents: sendInitialEvents(query),
 })
 
 export const watchRequest = (query: URLSearchParams): WatchRequest & { timeoutSeconds: number | undefined } => ({
   labelSelector: optional(query, 'labelSelector'), fieldSelector: optional(query, 'fieldSelector'), resourceVersion: optional(query, 'resourceVersion'),
   resourceVersionMatch: optional(query, 'resourceVersionMatch'), allowWatchBookmarks: truthy(query.get('allowWatchBookmarks')),
-  sendInitialEvents: query.has('sendInitialEvents') ? truthy(query.get('sendInitialEvents')) : undefined, timeoutSeconds: integer(query, 'timeoutSeconds'),
+  sendInitialEvents: sendInitialEvents(query), continue: optional(query, 'continue'), timeoutSeconds: integer(query, 'timeoutSeconds'),
 })
 
 export interface WriteQuery { readonly dryRun: boolean; readonly fieldValidation: FieldValidation }

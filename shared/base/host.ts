@@ -3,6 +3,7 @@
  * reaches for a clock and a test never has to patch a module.
  */
 import type { Millis } from './brands.ts'
+import type { Metrics } from './metrics.ts'
 
 /** Time. `now` may jump (a Pi boots in 1970 and NTP moves it); intervals are measured with `monotonic` only. */
 export interface Clock {
@@ -39,4 +40,6 @@ export interface Host {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Where this process counts; nobody does without. */
+  readonly metrics?: Metrics
 }

@@ -43,14 +43,24 @@ class Parser {
 
   selector(): Requirement[] {
     const out: Requirement[] = []
-    if (this.peek().kind === 'end') return out
+    const first = this.peek()
+    if (first.kind === 'end') return out
+    if (first.kind !== 'word' && first.text !== '!') throw new SelectorError(`found '${first.text}', expected: !, identifier, or 'end of string'`)
     for (;;) {
-      out.push(this.requirement())
+      out.push(this.#parsed())
       const t = this.next()
       if (t.kind === 'end') return out
       if (t.text !== ',') throw new SelectorError(`found '${t.text}', expected: ',' or 'end of string'`)
       const after = this.peek()
       if (after.kind !== 'word' && after.text !== '!') throw new SelectorError(`found '${after.text}', expected: identifier after ','`)
+    }
+  }
+
+  #parsed(): Requirement {
+    try {
+      return this.requirement()
+    } catch (e) {
+      throw e instanceof SelectorError ? new SelectorError(`unable to parse requirement: ${e.message}`) : e
     }
   }
 
@@ -76,6 +86,9 @@ class Parser {
   key(): string {
     const t = this.next()
     if (t.kind !== 'word') throw new SelectorError(`found '${t.text}', expected: identifier`)
+    const bad = validateQualifiedName(t.text)
+    // Upstream's parser has no path to print.
+    if (bad.length) throw new SelectorError(`<nil>: Invalid value: ${JSON.stringify(t.text)}: ${bad.join('; ')}`)
     return t.text
   }
 
@@ -107,8 +120,6 @@ class Parser {
 }
 
 function checked(key: string, operator: Operator, values: readonly string[]): Requirement {
-  const bad = validateQualifiedName(key)
-  if (bad.length) throw new SelectorError(`key: Invalid value: ${JSON.stringify(key)}: ${bad.join('; ')}`)
   if ((operator === 'gt' || operator === 'lt') && !/^[+-]?\d+$/.test(values[0] ?? '')) {
     throw new SelectorError(`values[0]: Invalid value: ${JSON.stringify(values[0] ?? '')}: for 'Gt', 'Lt' operators, the value must be an integer`)
   }

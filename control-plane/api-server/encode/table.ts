@@ -31,7 +31,7 @@ export function toTable(definition: Pick<ResourceDefinition, 'columns'>, objects
   const apiVersion = `meta.k8s.io/${options.version ?? 'v1'}`
   const rows = objects.map((object): TableRow => {
     const cells = definition.columns.map((c) => c.value(object, options))
-    if (options.includeObject === 'None') return { cells }
+    if (options.includeObject === 'None') return { cells, object: null }
     return { cells, object: options.includeObject === 'Object' ? object : { ...toPartialMetadata(object), apiVersion } }
   })
   return { kind: 'Table', apiVersion, metadata: options.listMeta, columnDefinitions: options.noHeaders ? null : headers(definition), rows }

@@ -11,6 +11,14 @@ it.each(['', 'junk', Buffer.from('{"v":"v2","rv":1,"start":"a"}').toString('base
   expect(() => decodeContinue(token)).toThrow(/continue key is not valid/)
 })
 
+it.each(['../secrets/x', 'a//b', './a', '/a'])('refuses a start that leaves what was listed: %j', (start) => {
+  expect(() => decodeContinue(encodeContinue({ revision: 1, start }))).toThrow(/continue key is not valid/)
+})
+
+it('keeps when the first page was made', () => {
+  expect(decodeContinue(encodeContinue({ revision: 42, start: 'a', since: 5 }))).toEqual({ revision: 42, start: 'a', since: 5 })
+})
+
 it('offers an inconsistent continuation in the 410', () => {
   const status = new ContinueExpiredError('default/b').toStatus()
   expect(status).toMatchObject({ code: 410, reason: 'Expired' })

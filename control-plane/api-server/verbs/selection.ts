@@ -19,11 +19,11 @@ export function selectionOf(definition: ResourceDefinition, options: { labelSele
   if (!options.labelSelector && !options.fieldSelector) return EVERYTHING
   const tests: ((object: KubeObject) => boolean)[] = []
   if (options.labelSelector) {
-    const selector = attempt(() => parseSelector(options.labelSelector ?? ''), 'labelSelector')
+    const selector = attempt(() => parseSelector(options.labelSelector ?? ''))
     tests.push((object) => matchesLabels(selector, object.metadata?.labels ?? {}))
   }
   let name: string | undefined
-  for (const { field, operator, value } of options.fieldSelector ? attempt(() => parseFieldSelector(options.fieldSelector ?? ''), 'fieldSelector') : []) {
+  for (const { field, operator, value } of options.fieldSelector ? attempt(() => parseFieldSelector(options.fieldSelector ?? '')) : []) {
     const read = fieldReader(definition, field)
     if (field === 'metadata.name' && operator === '=') name = value
     tests.push((object) => (read(object) === value) === (operator === '='))
@@ -33,16 +33,21 @@ export function selectionOf(definition: ResourceDefinition, options: { labelSele
 
 function fieldReader(definition: ResourceDefinition, field: string): (object: KubeObject) => string {
   if (field === 'metadata.name') return (object) => object.metadata?.name ?? ''
-  if (field === 'metadata.namespace' && definition.namespaced) return (object) => object.metadata?.namespace ?? ''
-  const read = definition.selectableFields?.[field]
-  if (!read) throw badRequest(`field label not supported: ${field}`)
-  return read
+  const { selectableFields } = definition
+  // Kinds without fields of their own have upstream's `DefaultMetaV1FieldSelectorConversion`, which knows the namespace wherever they live.
+  if (field === 'metadata.namespace' && (definition.namespaced || !selectableFields)) return (object) => object.metadata?.namespace ?? ''
+  const read = selectableFields?.[field]
+  if (read) return read
+  throw badRequest(selectableFields ? notSelectable(definition, field) : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
 }
 
-function attempt<T>(parse: () => T, what: string): T {
+const notSelectable = ({ group, resource }: ResourceDefinition, field: string): string =>
+  (group === 'batch' && resource === 'jobs' ? `field label ${JSON.stringify(field)} not supported for Job` : `field label not supported: ${field}`)
+
+function attempt<T>(parse: () => T): T {
   try {
     return parse()
   } catch (e) {
-    throw badRequest(`unable to parse requirement of ${what}: ${messageOf(e)}`)
+    throw badRequest(messageOf(e))
   }
 }

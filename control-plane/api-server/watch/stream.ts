@@ -17,8 +17,11 @@ import type { ObjectCache } from './cache.ts'
 import type { WatchSource } from './source.ts'
 import type { WatchItem } from './transition.ts'
 
-/** As upstream: a bookmark about once a minute, here only where something happened since. */
+/** As upstream: a bookmark about once a minute, and one shortly before the end, so that the next watch begins near the present. */
 const BOOKMARK_INTERVAL = 60_000
+const BOOKMARK_BEFORE_END = 2_000
+/** A client that takes nothing for so long is cut off: what it was sent last, and the old states its last batch refers to, are held for it. */
+const DRAIN_TIMEOUT = 60_000
 /** Initial events are written in pieces of this size, so that a large state neither blocks the loop nor fills memory. */
 const CHUNK_BYTES = 128 << 10
 
@@ -35,6 +38,10 @@ export interface StreamOptions {
   readonly form: Form
   readonly includeObject: 'None' | 'Metadata' | 'Object'
   readonly bookmarks: boolean
+  /** When the watch will be ended, in milliseconds from now. */
+  readonly lasts: number
+  /** Told how many events were written. */
+  counted(events: number): void
   readonly objects: ObjectCache
   readonly clock: Clock
 }
@@ -80,33 +87,39 @@ class EventEncoder {
   bookmark(revision: number, initialEnd: boolean): Buffer {
     const { definition } = this.#options
     const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) }
-    return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object: { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } })}\n`)
+    const object = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } as unknown as KubeObject
+    return Buffer.concat([BOOKMARK, this.#options.form.as === 'json' ? Buffer.from(JSON.stringify(object)) : this.#json(object), TAIL])
   }
 }
+
+const BOOKMARK = Buffer.from('{"type":"BOOKMARK","object":')
 
 export const errorEvent = (error: StatusError): string => `${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`
 
 /** Writes until `signal` aborts (the timeout, the client leaving, shutdown) or the source ends; then ends the answer. The head must be set, not sent. */
 export async function streamWatch(res: ServerResponse, source: WatchSource, options: StreamOptions, signal: AbortSignal): Promise<void> {
   const encoder = new EventEncoder(options)
-  let told = source.progress
   const write = async (buffers: Buffer[]): Promise<void> => {
-    if (!res.write(buffers.length === 1 ? buffers[0] : Buffer.concat(buffers))) await once(res, 'drain', { signal })
+    if (res.write(buffers.length === 1 ? buffers[0] : Buffer.concat(buffers))) return
+    using _patience = options.clock.after(DRAIN_TIMEOUT, () => res.destroy())
+    await once(res, 'drain', { signal })
   }
-  const timer = options.bookmarks ? bookmarks(options.clock, () => {
-    if (source.progress === told || res.writableNeedDrain) return
-    told = source.progress
-    res.write(encoder.bookmark(told, false))
+  // Between events: the source is asked again only once what it gave is written, so its progress is what the client has been sent.
+  let writing = true
+  const timer = options.bookmarks ? bookmarks(options, () => {
+    if (writing || res.writableNeedDrain || res.writableEnded) return
+    res.write(encoder.bookmark(source.progress, false))
   }) : undefined
   try {
     res.flushHeaders()
     await writeInitial(source, encoder, write)
+    options.counted(source.initial.length)
     for (;;) {
+      writing = false
       const items = await source.next(signal)
-      const buffers: Buffer[] = []
-      for (const item of items) encoder.push(item, buffers)
-      told = source.progress
-      await write(buffers)
+      writing = true
+      await writeItems(items, encoder, write)
+      options.counted(items.length)
     }
   } catch (e) {
     if (e instanceof StatusError) res.write(errorEvent(e))
@@ -118,11 +131,19 @@ export async function streamWatch(res: ServerResponse, source: WatchSource, opti
   }
 }
 
-async function writeInitial(source: WatchSource, encoder: EventEncoder, write: (buffers: Buffer[]) => Promise<void>): Promise<void> {
+type Write = (buffers: Buffer[]) => Promise<void>
+
+async function writeInitial(source: WatchSource, encoder: EventEncoder, write: Write): Promise<void> {
   const at = source.progress
+  await writeItems(source.initial, encoder, write)
+  if (source.marksInitialEnd) await write([encoder.bookmark(at, true)])
+}
+
+/** In pieces, each written when the one before is with the client: what waits for a slow one is one piece and references to stored bytes. */
+async function writeItems(items: readonly WatchItem[], encoder: EventEncoder, write: Write): Promise<void> {
   let buffers: Buffer[] = []
   let size = 0
-  for (const item of source.initial) {
+  for (const item of items) {
     encoder.push(item, buffers)
     size += item.entry.value.length
     if (size < CHUNK_BYTES) continue
@@ -130,13 +151,13 @@ async function writeInitial(source: WatchSource, encoder: EventEncoder, write: (
     buffers = []
     size = 0
   }
-  if (source.marksInitialEnd) buffers.push(encoder.bookmark(at, true))
   if (buffers.length) await write(buffers)
 }
 
-function bookmarks(clock: Clock, send: () => void): Disposable {
+function bookmarks({ clock, lasts }: StreamOptions, send: () => void): Disposable {
   let timer: Disposable
   const arm = (): void => { timer = clock.after(BOOKMARK_INTERVAL, () => { send(); arm() }) }
   arm()
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+  const last = clock.after(Math.max(0, lasts - BOOKMARK_BEFORE_END), send)
+  return { [Symbol.dispose]: () => { timer[Symbol.dispose](); last[Symbol.dispose]() } }
 }
