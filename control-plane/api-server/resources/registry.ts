@@ -4,13 +4,20 @@ import { certificateSigningRequests } from './certificate-signing-requests.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
 import { configMaps } from './config-maps.ts'
+import { controllerRevisions } from './controller-revisions.ts'
+import { cronJobs } from './cron-jobs.ts'
+import { daemonSets } from './daemon-sets.ts'
 import { deployments } from './deployments.ts'
 import { endpointSlices } from './endpoint-slices.ts'
 import { endpoints } from './endpoints.ts'
 import { events } from './events.ts'
+import { jobs } from './jobs.ts'
 import { leases } from './leases.ts'
 import { namespaces } from './namespaces.ts'
 import { nodes } from './nodes.ts'
+import { persistentVolumeClaims } from './persistent-volume-claims.ts'
+import { persistentVolumes } from './persistent-volumes.ts'
+import { podTemplates } from './pod-templates.ts'
 import { pods } from './pods.ts'
 import { replicaSets } from './replica-sets.ts'
 import { replicationControllers } from './replication-controllers.ts'
@@ -19,6 +26,7 @@ import { roles } from './roles.ts'
 import { secrets } from './secrets.ts'
 import { serviceAccounts } from './service-accounts.ts'
 import { services } from './services.ts'
+import { statefulSets } from './stateful-sets.ts'
 import type { Registry } from './live-registry.ts'
 import { LiveRegistry } from './live-registry.ts'
 
@@ -26,7 +34,7 @@ export type { Registry } from './live-registry.ts'
 
 const builtIn: readonly ResourceDefinition[] = [
   namespaces, nodes, pods, configMaps, secrets, serviceAccounts, services, endpoints, events, replicationControllers,
-  endpointSlices, leases, replicaSets, deployments, roles, roleBindings, clusterRoles, clusterRoleBindings, certificateSigningRequests,
+  persistentVolumes, persistentVolumeClaims, podTemplates, endpointSlices, leases, replicaSets, deployments, daemonSets, statefulSets, controllerRevisions, jobs, cronJobs, roles, roleBindings, clusterRoles, clusterRoleBindings, certificateSigningRequests,
 ]
 /** What every server begins with. Custom resources come and go in its own copy. */
 export const createRegistry = (): LiveRegistry => new LiveRegistry(builtIn)

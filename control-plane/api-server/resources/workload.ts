@@ -6,7 +6,7 @@ import { isPercent } from '../../../shared/values/names.ts'
 import { formatLabelSelector, matchesLabels, selectorOf } from '../../../shared/values/selector.ts'
 import { column } from './define.ts'
 import type { Column, FieldError } from './definition.ts'
-import { forbidden, invalidValue, notSupported, required } from './findings.ts'
+import { forbidden, invalidValue, nonNegative, notSupported, required } from './findings.ts'
 import { validateLabelSelector } from './object-meta.ts'
 import { validatePodTemplate } from './pod-spec/validate.ts'
 
@@ -49,3 +49,18 @@ export const imagesColumn: Column<WithTemplate> = column('Images', (o) => (o.spe
 export const selectorColumn: Column<KubeObject & { spec?: { selector?: LabelSelector } }> = column('Selector', (o) => formatLabelSelector(o.spec?.selector), { wide: true, description: 'Label selector for pods.' })
 
 export const scaleOfReplicas = { specReplicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' } as const
+
+/** Fields of a status that count something. */
+export const nonNegativeFields = <T extends object>(status: T | undefined, fields: readonly (keyof T & string)[]): FieldError[] =>
+  fields.flatMap((f) => nonNegative(`status.${f}`, status?.[f] as number | undefined))
+
+/** A counter that only grows: where it was set, it stays set. */
+export const notDecremented = (field: string, value: number | undefined, old: number | undefined): FieldError[] =>
+  (old !== undefined && (value === undefined || value < old) ? [invalidValue(field, value ?? 0, 'cannot be decremented')] : [])
+
+/** Counts of a status that may not exceed another of its counts. */
+export const notOver = <T extends object>(status: T | undefined, fields: readonly (keyof T & string)[], limit: keyof T & string): FieldError[] =>
+  fields.flatMap((f) => {
+    const value = Number(status?.[f] ?? 0)
+    return value > Number(status?.[limit] ?? 0) ? [invalidValue(`status.${f}`, value, `cannot be greater than status.${limit}`)] : []
+  })
