@@ -4,13 +4,14 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
 import type { Store } from '../store/store.ts'
+import { builtInAdmission } from './admission/built-in.ts'
 import { AdmissionChain } from './admission/chain.ts'
-import { namespaceLifecycle } from './admission/namespace-lifecycle.ts'
-import { defaultTolerationSeconds, priority } from './admission/pod-defaults.ts'
-import { rbacEscalation } from './admission/rbac-escalation.ts'
-import { releaseOrphans, serviceAddresses } from './admission/service-addresses.ts'
-import { serviceAccount } from './admission/service-account.ts'
+import { followQuotas } from './admission/quota/follower.ts'
+import { QuotaLedger } from './admission/quota/ledger.ts'
+import type { PodSecurityConfig } from './admission/pod-security/pod-security.ts'
+import { releaseOrphans } from './admission/service-addresses.ts'
 import { Authenticator } from './authn/authenticator.ts'
+import { openIdDocuments } from './authn/openid-documents.ts'
 import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
 import { componentUser } from './authn/user.ts'
 import type { User } from './authn/user.ts'
@@ -51,6 +52,8 @@ export interface ApiServerDeps {
   readonly serviceCIDR: string
   /** Inclusive; upstream's default is 30000 to 32767. */
   readonly nodePortRange: { readonly from: number; readonly to: number }
+  /** Pod security of namespaces without labels, and what it leaves alone. */
+  readonly podSecurity?: PodSecurityConfig
 }
 
 export interface ApiServer {
@@ -91,15 +94,6 @@ const served = (registry: Registry): Served => ({
   virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }, ...reviewResources],
 })
 
-/** Admission in upstream's order: what refuses cheaply first, what reserves addresses last. */
-function admissionChain(deps: ApiServerDeps, { objects, rbac, authorizer }: { objects: ObjectCache; rbac: RbacCache; authorizer: Authorizer }): AdmissionChain {
-  const { store, host, serviceCIDR, nodePortRange } = deps
-  return new AdmissionChain([
-    namespaceLifecycle({ store, objects }), serviceAccount({ store, objects, host }), priority, defaultTolerationSeconds,
-    rbacEscalation(rbac, authorizer), serviceAddresses({ store, random: host.random, serviceCIDR, nodePortRange }),
-  ])
-}
-
 /** Starts nothing: call {@link ApiServer.bootstrap} or {@link ApiServer.listen}. */
 export function createApiServer(deps: ApiServerDeps): ApiServer {
   const { store, host } = deps
@@ -112,22 +106,26 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const rbac = new RbacCache(store)
   const nodeGraph = new NodeGraph({ store, objects, rules: nodeRules() })
   const authorizer = createAuthorizer(rbac, nodeGraph)
-  const ctx: ApiContext = { store, objects, host: { ...host, log }, admission: admissionChain(deps, { objects, rbac, authorizer }), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
+  const ledger = new QuotaLedger(store, objects)
+  const { first, last } = builtInAdmission({ ...deps, objects, rbac, authorizer, registry, ledger })
+  const ctx: ApiContext = { store, objects, host: { ...host, log }, admission: new AdmissionChain([...first, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
   let failure: string | undefined
   const follow = (what: string, loop: Promise<void>): Promise<void> => loop.catch((e: unknown) => {
     // Rights that are not followed any more must not be served from.
     failure = `${what} are not followed: ${messageOf(e)}`
     log.error(`following ${what} failed; readiness is off`, { error: e as Error })
   })
+  const authenticator = new Authenticator({ store, objects, clock: host.clock, authorizer, ...(deps.tokens ? { tokens: deps.tokens } : {}) })
+  const reviewing = { authorizer, authenticator, now: () => host.clock.now() }
   const pipeline = new Pipeline({
-    ctx, registry, authorizer, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
-    authenticator: new Authenticator({ store, objects, clock: host.clock, ...(deps.tokens ? { tokens: deps.tokens } : {}) }),
-    discovery: new Discovery(served(registry), [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])]),
+    ctx, registry, authorizer, authenticator, reviewing, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
+    discovery: new Discovery(served(registry), [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])], deps.tokens ? openIdDocuments(deps.tokens) : {}),
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
-  const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, stopping: stop.signal }, user)
+  const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
   const following = Promise.all([
     follow('RBAC objects', rbac.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
+    follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
     follow('aggregated roles', followAggregatedRoles({ store, objects, client: client(componentUser('apiserver')), log }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined

@@ -5,6 +5,9 @@ interface Kind { readonly group: string; readonly resource: string; readonly nam
 
 const ROOT = '/registry/'
 
+/** Everything that is an object. */
+export const allPrefix = ROOT
+
 /** Everything of a group: `/registry/rbac.authorization.k8s.io/`. */
 export const groupPrefix = (group: string): string => `${ROOT}${group || 'core'}/`
 
