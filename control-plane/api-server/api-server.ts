@@ -15,7 +15,6 @@ import { openIdDocuments } from './authn/openid-documents.ts'
 import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
 import { componentUser } from './authn/user.ts'
 import type { User } from './authn/user.ts'
-import type { Authorizer } from './authz/authorizer.ts'
 import { followAggregatedRoles } from './authz/aggregation/loop.ts'
 import { createAuthorizer } from './authz/authorizer.ts'
 import { nodeRules } from './authz/default-roles/cluster-roles.ts'
@@ -126,13 +125,16 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const following = Promise.all([
     follow('RBAC objects', rbac.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
     follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
-    follow('aggregated roles', followAggregatedRoles({ store, objects, client: client(componentUser('apiserver')), log }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined
+  let aggregating: Promise<void> | undefined
   const bootstrap = async (): Promise<void> => {
     const freed = await releaseOrphans(store)
     if (freed) log.info('freed service addresses without a service', { count: freed })
-    await bootstrapObjects(client(componentUser('apiserver')), deps.serviceCIDR)
+    const apiserver = client(componentUser('apiserver'))
+    await bootstrapObjects(apiserver, deps.serviceCIDR)
+    // Not before: both would write the same roles.
+    aggregating = follow('aggregated roles', followAggregatedRoles({ store, objects, client: apiserver, log }, stop.signal))
   }
   const api: ApiServer = {
     registry,
@@ -148,6 +150,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       stop.abort()
       await server.close()
       await following
+      await aggregating
     },
   }
   return api

@@ -6,6 +6,7 @@ import type { Served } from './discovery/groups.ts'
 import { openApiV2Protobuf, openApiV2ProtobufAnswer } from './discovery/openapi-v2-protobuf.ts'
 import { openApiV2Document } from './discovery/openapi-v2.ts'
 import { kubernetesVersion, openApiV3Document, openApiV3Index } from './discovery/openapi-v3.ts'
+import type { ServedDocument } from './authn/openid-documents.ts'
 import { negotiate } from './negotiate.ts'
 import { noSuchResource } from './resource-requests.ts'
 import type { Reply } from './server-response.ts'
@@ -27,11 +28,14 @@ const version = {
 export class Discovery {
   readonly #served: Served
   readonly #checks: readonly HealthCheck[]
+  readonly #beside: Readonly<Record<string, ServedDocument>>
   /** OpenAPI documents, compressed: half a megabyte each otherwise, and asked for rarely. */
   readonly #documents = new Map<string, Promise<Buffer | undefined>>()
 
-  constructor(served: Served, checks: readonly HealthCheck[]) {
+  /** `beside`: documents with a path of their own. */
+  constructor(served: Served, checks: readonly HealthCheck[], beside: Readonly<Record<string, ServedDocument>> = {}) {
     this.#served = served
+    this.#beside = beside
     this.#checks = checks
   }
 
@@ -40,6 +44,11 @@ export class Discovery {
     if (asked.info.verb !== 'get' && asked.info.verb !== 'head') throw noSuchResource()
     if (path === '/healthz' || path === '/livez' || path === '/readyz') return this.#health(asked, path.slice(1))
     if (path.startsWith('/openapi/')) return this.#openApi(asked, path)
+    const beside = this.#beside[path]
+    if (beside) {
+      asked.res.setHeader('Cache-Control', beside.cacheControl)
+      return sendBytes(asked, 200, Buffer.from(JSON.stringify(beside.body(asked.req))), beside.contentType)
+    }
     const form = negotiate(asked.req.headers.accept)
     const reply: Reply = { ...asked, form }
     if (form.as === 'aggregated-discovery' && (path === '/api' || path === '/apis')) {
@@ -55,7 +64,7 @@ export class Discovery {
     if (path === '/version') return version
     if (path === '/api') return apiVersions(`${req.socket.localAddress ?? ''}:${req.socket.localPort ?? ''}`)
     if (path === '/apis') return apiGroupList(this.#served)
-    if (path === '/') return { paths: ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'] }
+    if (path === '/') return { paths: [...Object.keys(this.#beside), '/api', '/api/v1', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort() }
     const [root, first = '', second = '', more] = path.slice(1).split('/')
     if (more !== undefined) return undefined
     if (root === 'api') return second ? undefined : apiResourceList(this.#served, '', first)

@@ -8,7 +8,7 @@ import { freezeJson } from '../../shared/values/json-value.ts'
 import { StoreFailedError } from '../store/store.ts'
 import type { User } from './authn/user.ts'
 import type { Authorizer } from './authz/authorizer.ts'
-import { refusal } from './authz/authorizer.ts'
+import { authorize } from './authz/authorizer.ts'
 import type { ResourceDeps } from './resource-requests.ts'
 import { noSuchResource } from './resource-requests.ts'
 import { decodeObject } from './schema/decode.ts'
@@ -62,7 +62,7 @@ export class InProcessClient implements ApiClient {
       ...versionsOf(definition), namespace: definition.namespaced ? where.namespace ?? '' : '', name: where.name ?? '', subresource: where.subresource ?? '', user: this.#user, dryRun: where.dryRun ?? false,
     }
     const asked = { ...target, user: this.#user, verb, isResourceRequest: true, group: ref.group, resource: ref.resource, path: '' }
-    if (!authorizer.allows(asked)) throw refusal(asked)
+    authorize(authorizer, asked)
     return target
   }
 

@@ -9,7 +9,7 @@ import type { ResourceDefinition } from './resources/definition.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
 import { decodeObject } from './schema/decode.ts'
-import type { Review } from './reviews.ts'
+import type { Review, ReviewDeps } from './reviews.ts'
 import { reviews } from './reviews.ts'
 import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
@@ -38,7 +38,7 @@ export interface Exchange extends Reply {
   counted(events: number): void
 }
 
-export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer }
+export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer; /** What answers reviews; without it there are none. */ readonly reviewing?: ReviewDeps }
 
 export const noSuchResource = (): StatusError => new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
 const notAllowed = (): StatusError => new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
@@ -56,6 +56,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   if (!definition) throw noSuchResource()
   if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()
   const target: Target = { ...versionsOf(definition), namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false, request: factsOf(exchange) }
+  if (definition.deprecation) exchange.warnings.push(definition.deprecation)
   if (info.subresource) return handleSubresource(deps, exchange, target)
   const verb = verbs[info.verb]
   // A collection is posted to, an object is put and patched; not the other way round.
@@ -64,10 +65,13 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   return verb(deps.ctx, exchange, target)
 }
 
-async function answerReview({ authorizer }: ResourceDeps, exchange: Exchange, review: Review): Promise<void> {
-  if (exchange.info.verb !== 'create') throw notAllowed()
+async function answerReview({ reviewing }: ResourceDeps, exchange: Exchange, review: Review): Promise<void> {
+  const { info, user } = exchange
+  if (!reviewing || review.namespaced !== (info.namespace !== '')) throw noSuchResource()
+  if (info.verb !== 'create') throw notAllowed()
   const { fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
-  return sendJson(exchange, 201, review.answer(authorizer, exchange.user, await decodeBody(exchange, review.body, fieldValidation)))
+  const body = await decodeBody(exchange, review.body, fieldValidation)
+  return sendJson(exchange, 201, await review.answer(reviewing, { user, namespace: info.namespace }, body as never))
 }
 
 /** The same text is said once. */

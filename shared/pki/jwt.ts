@@ -6,14 +6,28 @@ import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyOb
 
 export type Claims = Readonly<Record<string, unknown>>
 
-export interface SigningKey { readonly id: string; readonly privateKey: KeyObject; readonly publicKey: KeyObject }
+export interface VerifyingKey { readonly id: string; readonly publicKey: KeyObject }
+export interface SigningKey extends VerifyingKey { readonly privateKey: KeyObject }
+
+const idOf = (publicKey: KeyObject): string => createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64url')
 
 /** A P-256 private key in PEM; its id is the hash of its public half, so that verifiers find it again after a rotation. */
 export function signingKey(keyPem: string): SigningKey {
   const privateKey = createPrivateKey(keyPem)
   const publicKey = createPublicKey(privateKey)
-  const id = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64url')
-  return { id, privateKey, publicKey }
+  return { id: idOf(publicKey), privateKey, publicKey }
+}
+
+/** A private or public key in PEM, for checking alone. */
+export function verifyingKey(pem: string): VerifyingKey {
+  const publicKey = createPublicKey(pem)
+  return { id: idOf(publicKey), publicKey }
+}
+
+/** The public half as a JSON Web Key (RFC 7517). */
+export function publicJwk({ id, publicKey }: VerifyingKey): object {
+  const { kty, crv, x, y } = publicKey.export({ format: 'jwk' })
+  return { use: 'sig', kty, kid: id, crv, alg: 'ES256', x, y }
 }
 
 const part = (o: unknown): string => Buffer.from(JSON.stringify(o)).toString('base64url')
@@ -34,7 +48,7 @@ function parsed(text: string): Record<string, unknown> | undefined {
 }
 
 /** The claims of a token signed by one of the keys, undefined for anything else. Times and audiences are the caller's to judge. */
-export function verifyJwt(keys: readonly SigningKey[], token: string): Claims | undefined {
+export function verifyJwt(keys: readonly VerifyingKey[], token: string): Claims | undefined {
   const [head, body, signature, ...rest] = token.split('.')
   if (head === undefined || body === undefined || signature === undefined || rest.length > 0) return undefined
   const header = parsed(head)

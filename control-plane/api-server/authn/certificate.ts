@@ -2,6 +2,7 @@
 import type { TLSSocket } from 'node:tls'
 import { unauthorized } from '../../../shared/base/errors.ts'
 import type { User } from './user.ts'
+import { AUTHENTICATED } from './user.ts'
 
 /** Per connection: a certificate does not change, parsing it for each request would be most of a GET. */
 const known = new WeakMap<TLSSocket, User | 'none' | 'refused'>()
@@ -23,5 +24,6 @@ function identify(socket: TLSSocket): User | 'none' | 'refused' {
   const groups = Array.isArray(organizations) ? organizations as string[] : typeof organizations === 'string' ? [organizations] : []
   const name: unknown = subject.CN
   if (typeof name !== 'string' || name === '') return 'refused'
-  return { name, groups: [...groups, 'system:authenticated'] }
+  const id = `X509SHA256=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`
+  return { name, groups: [...groups, AUTHENTICATED], extra: { 'authentication.kubernetes.io/credential-id': [id] } }
 }

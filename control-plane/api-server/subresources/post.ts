@@ -1,11 +1,10 @@
 /** Subresources that are acts: what is posted to them changes the parent or makes something of it. */
 import type { TokenRequest } from '../../../shared/api/authentication-v1.ts'
-import type { Binding, Pod, ServiceAccount } from '../../../shared/api/core-v1.ts'
+import type { Binding, Pod } from '../../../shared/api/core-v1.ts'
 import type { KubeObject } from '../../../shared/api/object.ts'
-import { badRequest, conflict, forbidden, notFound, StatusError } from '../../../shared/base/errors.ts'
+import { badRequest, conflict } from '../../../shared/base/errors.ts'
 import { copyJson } from '../../../shared/values/json-value.ts'
 import { invalid } from '../encode/validation-status.ts'
-import { objectKey } from '../keys.ts'
 import type { Decodable, FieldValidation } from '../schema/decode.ts'
 import { decodeObject } from '../schema/decode.ts'
 import { success } from '../server-response.ts'
@@ -14,7 +13,7 @@ import type { ApiContext, Target } from '../verbs/context.ts'
 import { named, timestamp } from '../verbs/context.ts'
 import { remove } from '../verbs/delete.ts'
 import { mutate } from '../verbs/mutate.ts'
-import { readObject } from '../verbs/read.ts'
+import { requestToken } from './token-request.ts'
 
 export interface PostSubresource {
   /** What the body must be. */
@@ -58,37 +57,6 @@ async function evict(ctx: ApiContext, target: Target, body: { metadata?: { name?
   const { gracePeriodSeconds, preconditions } = body.deleteOptions ?? {}
   await remove(ctx, { ...target, subresource: '' }, { admitted: true, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}) })
   return success(201)
-}
-
-const HOUR = 3600
-
-async function requestToken(ctx: ApiContext, target: Target, body: TokenRequest): Promise<object> {
-  if (!ctx.issuer) throw new StatusError('NotFound', 'this server issues no tokens')
-  const account = readObject(ctx, target) as ServiceAccount
-  const { audiences = [], expirationSeconds = HOUR, boundObjectRef } = body.spec
-  const refuse = (field: string, value: unknown, detail: string): never => { throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, target.name, [{ type: 'Invalid', field, value, detail }]) }
-  if (expirationSeconds < 600) refuse('spec.expirationSeconds', expirationSeconds, 'may not specify a duration less than 10 minutes')
-  if (expirationSeconds > 2 ** 32) refuse('spec.expirationSeconds', expirationSeconds, 'may not specify a duration larger than 2^32 seconds')
-  const pod = boundObjectRef ? boundPod(ctx, target, boundObjectRef) : undefined
-  const uid = account.metadata?.uid ?? ''
-  const issued = await ctx.issuer.issue({ namespace: target.namespace, serviceAccount: { name: target.name, uid }, audiences, expirationSeconds, ...(pod ? { pod } : {}) })
-  return {
-    kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', metadata: { name: target.name, namespace: target.namespace, creationTimestamp: timestamp(ctx.host.clock.now()) },
-    spec: { ...body.spec, audiences: issued.audiences, expirationSeconds }, status: { token: issued.token, expirationTimestamp: issued.expirationTimestamp },
-  }
-}
-
-function boundPod(ctx: ApiContext, target: Target, ref: { kind?: string; name?: string; uid?: string }): { name: string; uid: string; node?: string } {
-  const name = ref.name ?? ''
-  if (ref.kind !== 'Pod') throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(target.name)} to object of kind ${JSON.stringify(ref.kind ?? '')}: only pods are supported`)
-  const entry = ctx.store.get(objectKey({ group: '', resource: 'pods', namespaced: true }, target.namespace, name))
-  if (!entry) throw notFound({ group: '', resource: 'pods', name })
-  const { metadata, spec } = ctx.objects.object(entry) as Pod
-  if (ref.uid && ref.uid !== metadata?.uid) throw conflict({ group: '', resource: 'pods', name }, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`)
-  if ((spec?.serviceAccountName || 'default') !== target.name) {
-    throw forbidden(named(target), `cannot bind token for serviceaccount ${JSON.stringify(target.name)} to pod running with different serviceaccount name.`)
-  }
-  return { name, uid: metadata?.uid ?? '', ...(spec?.nodeName ? { node: spec.nodeName } : {}) }
 }
 
 /** By `group/resource/subresource`. */
