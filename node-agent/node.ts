@@ -15,6 +15,8 @@ import { allocationSchema, createAllocations } from './allocations.ts'
 import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
+import { createKubeletServer } from './kubelet/streams/kubelet-server.ts'
+import { writeLog } from './kubelet/streams/log-stream.ts'
 import { createStreamServer } from './kubelet/streams/serve-streams.ts'
 import { createLink, type AgentLink } from './link/agent-link.ts'
 import { dialTls } from './link/tls-connection.ts'
@@ -69,17 +71,23 @@ function followServices(link: AgentLink, proxy: Proxy): Disposable {
 function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLink; kubelet: Kubelet; runtime: Runtime }): void {
   const { config, host, link, kubelet, runtime } = options
   const url = new URL(config.serverUrl)
+  const kubeletServer = createKubeletServer({
+    pods: () => kubelet.pods(), now: () => host.clock.now(), usage: kubelet.usage,
+    config: { kind: 'KubeletConfiguration', apiVersion: 'kubelet.config.k8s.io/v1beta1', clusterDomain: config.clusterDomain, ...(config.clusterDns ? { clusterDNS: [config.clusterDns] } : {}) },
+    log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, write, signal }),
+  })
   const methods = createStreamServer({
-    runtime, log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
+    runtime, clock: host.clock, kubelet: kubeletServer, endpoint: (pod) => kubelet.endpointOf(pod), log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
     target: {
       serverUrl: config.serverUrl,
       connect: () => dialTls({ host: url.hostname, port: Number(url.port || 443), ca: link.credentials().caPem, identity: link.credentials(), clock: host.clock }),
     },
   })
-  for (const method of ['exec', 'attach', 'logs'] as const) {
+  for (const method of ['exec', 'attach', 'logs', 'forward', 'connect', 'kubelet'] as const) {
     const serve = methods[method] as (params: StreamMethods[typeof method], path: string) => Promise<unknown>
     link.rpc.register(method, (params, context) => serve(params as StreamMethods[typeof method], context.dial ?? ''))
   }
+  link.rpc.register('usage', () => kubelet.usage())
 }
 
 export async function startNode(config: AgentConfig, host: Host, version: string): Promise<RunningNode> {

@@ -11,12 +11,23 @@ export type StreamRequest = RequestInfo & { readonly user: User }
 
 export interface StreamHandlers {
   /**
-   * An upgrade (WebSocket or SPDY/3.1) to `pods/{exec,attach,portforward}`. The handler owns the socket from here: it answers 101 or an error, and
+   * An upgrade for which {@link takesUpgrades}. The handler owns the socket from here: it answers 101 or an error, and
    * ends the socket. A rejection with a `StatusError` before anything was written is answered by the server with that status.
    */
   handle(request: StreamRequest, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
   /** `GET pods/log`. The handler writes the answer and ends it, and stops when the client goes. A rejection before the headers are sent is answered as `Status`. */
   logs(request: StreamRequest, req: IncomingMessage, res: ServerResponse): Promise<void>
+  /** Any other request that {@link isProxy}; answered and ended as logs are. */
+  proxy(request: StreamRequest, req: IncomingMessage, res: ServerResponse): Promise<void>
   /** A node's dial-back: an upgrade to a path below `/bramble/`. `node` is the name in the client's certificate, undefined for anybody else. A throw is answered as above. */
   dial?(path: string, node: string | undefined, req: IncomingMessage, socket: Duplex, head: Buffer): void
 }
+
+const podUpgrades = new Set(['exec', 'attach', 'portforward', 'log'])
+const proxied = new Set(['pods', 'services', 'nodes'])
+
+/** `{pods,services,nodes}/NAME/proxy`, of any method and with any path behind it. */
+export const isProxy = (info: RequestInfo): boolean => info.isResourceRequest && info.group === '' && info.subresource === 'proxy' && proxied.has(info.resource) && info.name !== ''
+
+/** Requests that may switch protocols. */
+export const takesUpgrades = (info: RequestInfo): boolean => isProxy(info) || (info.isResourceRequest && info.group === '' && info.resource === 'pods' && podUpgrades.has(info.subresource))

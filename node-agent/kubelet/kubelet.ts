@@ -1,10 +1,11 @@
 /** The kubelet: runs the pods that are desired of this node and says what became of them. Everything it needs to know outlives it elsewhere. */
+import type { Pod } from '../../shared/api/core-v1.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { StatusError } from '../../shared/base/errors.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
 import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
 import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
-import type { Container, Runtime } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import { bounded } from './bounded.ts'
 import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
@@ -14,9 +15,13 @@ import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
 import { createExecutors } from './pod/apply.ts'
 import { allContainers, containerNamed } from './pod/pod-facts.ts'
+import { newestSandbox } from './pod/plan.ts'
 import type { PodRecord } from './pod/record.ts'
 import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
 import { openCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { createUsageMeter, type NodeUsage } from './resources/usage.ts'
+import type { ContainerFiles } from './streams/container-files.ts'
+import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { readNodeFacts } from './status/node-facts.ts'
 import { allocatableOf, nodeLabels, nodeStatus, type NodeFacts } from './status/node-status.ts'
 import { createMounter } from './volumes/mounter.ts'
@@ -63,17 +68,6 @@ export interface KubeletOptions {
   readonly machine?: Machine
 }
 
-/** What logs, exec and attach need to know of a container of a pod on this node. */
-export interface ContainerFiles {
-  readonly current: Container | undefined
-  readonly previous: Container | undefined
-  logPath(attempt: number): string
-  readonly tty: boolean
-  readonly stdin: boolean
-  /** Why there is no container: `ContainerCreating`, `ImagePullBackOff`. */
-  readonly waiting: string
-}
-
 export interface Kubelet {
   /** Resolves when the runtime has answered and every pod has its worker. Rejects where the node cannot run pods at all. */
   start(): Promise<void>
@@ -83,6 +77,12 @@ export interface Kubelet {
   readonly ready: boolean
   /** The container a request means: of a pod with one, its name may be left out. Throws `StatusError` (NotFound, BadRequest). */
   containerFor(namespace: string, pod: string, container?: string): ContainerFiles
+  /** How a pod's network is reached. Throws `NotFound` where the pod is not here, or is another of its name. */
+  endpointOf(pod: { readonly namespace: string; readonly pod: string; readonly uid: string }): PodEndpoint
+  /** The pods of this node with their newest status. */
+  pods(): readonly Pod[]
+  /** What node and containers use now; takes a second where nobody asked lately. */
+  readonly usage: () => Promise<NodeUsage>
   /** Reads the node's state again and reports it. */
   refreshNode(): Promise<void>
 }
@@ -153,7 +153,25 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     }
   }
 
+  const usage = createUsageMeter({
+    host, files, nodeName: options.nodeName, stats: () => runtime.stats(),
+    nameOf: (id) => {
+      const c = cache.container(id)
+      const record = c && loop?.records.get(c.podUid)
+      return c && record && { namespace: record.ref.namespace, pod: record.ref.name, uid: record.ref.uid, container: c.name, startedAt: c.startedAt ?? c.createdAt }
+    },
+  })
+
   return {
+    usage,
+    endpointOf({ namespace, pod, uid }) {
+      const record = loop?.find(namespace, pod)
+      if (!record || record.ref.uid !== uid) throw new StatusError('NotFound', `pods "${pod}" not found`, { details: { name: pod, kind: 'pods' } })
+      const { sandboxes, containers } = cache.pod(uid)
+      const sandbox = newestSandbox(sandboxes)
+      return { ip: record.ips[0], hostNetwork: record.pod?.spec?.hostNetwork ?? false, netns: sandbox?.netns, pid: containers.find((c) => c.state === 'running' && c.sandboxId === sandbox?.id)?.pid }
+    },
+    pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired ? [{ ...r.pod, ...(r.lastStatus ? { status: r.lastStatus } : {}) }] : [])),
     get ready() { return loop !== undefined && !stopping.signal.aborted },
     refreshNode,
     async start() {

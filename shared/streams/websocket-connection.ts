@@ -6,8 +6,24 @@ import type { ChannelEnd } from './channels.ts'
 const high = 1 << 20
 const low = 256 << 10
 
+/** How a message is written: channel byte and payload, or a digit and base64 as text. */
+export type MessageForm = 'binary' | 'base64'
+
+function frame(form: MessageForm, channel: number, data: Buffer): Buffer | string {
+  if (form === 'base64') return `${channel}${data.toString('base64')}`
+  const framed = Buffer.allocUnsafe(data.length + 1)
+  framed[0] = channel
+  data.copy(framed, 1)
+  return framed
+}
+
+function unframe(form: MessageForm, message: Buffer): [number, Buffer] {
+  if (form === 'binary') return [message[0] as number, message.subarray(1)]
+  return [(message[0] as number) - 48, Buffer.from(message.toString('latin1', 1), 'base64')]
+}
+
 /** Takes over `ws`: nobody else may listen to it. Text messages are taken as bytes. */
-export function webSocketEnd(ws: WebSocket): ChannelEnd {
+export function webSocketEnd(ws: WebSocket, form: MessageForm = 'binary'): ChannelEnd {
   let message: (channel: number, data: Buffer) => void = () => undefined
   let drained: () => void = () => undefined
   let full = false
@@ -17,7 +33,7 @@ export function webSocketEnd(ws: WebSocket): ChannelEnd {
   const early: Buffer[] = []
   let listening = false
 
-  const deliver = (data: Buffer): void => { if (data.length > 0) message(data[0] as number, data.subarray(1)) }
+  const deliver = (data: Buffer): void => { if (data.length > 0) message(...unframe(form, data)) }
   ws.on('message', (raw) => {
     const data = Array.isArray(raw) ? Buffer.concat(raw) : Buffer.isBuffer(raw) ? raw : Buffer.from(raw)
     if (listening) deliver(data)
@@ -34,10 +50,7 @@ export function webSocketEnd(ws: WebSocket): ChannelEnd {
   return {
     send(channel, data) {
       if (ws.readyState !== ws.OPEN) return true
-      const framed = Buffer.allocUnsafe(data.length + 1)
-      framed[0] = channel
-      data.copy(framed, 1)
-      ws.send(framed, { binary: true }, written)
+      ws.send(frame(form, channel, data), { binary: form === 'binary' }, written)
       full ||= ws.bufferedAmount > high
       return !full
     },

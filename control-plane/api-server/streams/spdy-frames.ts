@@ -67,6 +67,14 @@ export function controlFrame(type: number, flags: number, body: Buffer): Buffer 
   return Buffer.concat([u32((0x8003 << 16 | type) >>> 0), u32((flags << 24 | body.length) >>> 0), body])
 }
 
+/** The eight bytes before a data frame's payload. */
+export function dataHead(stream: number, length: number, fin: boolean): Buffer {
+  const head = Buffer.alloc(8)
+  head.writeUInt32BE(stream, 0)
+  head.writeUInt32BE(((fin ? 1 : 0) << 24 | length) >>> 0, 4)
+  return head
+}
+
 export function dataFrame(stream: number, data: Buffer, fin: boolean): Buffer {
   return Buffer.concat([u32(stream), u32(((fin ? 1 : 0) << 24 | data.length) >>> 0), data])
 }

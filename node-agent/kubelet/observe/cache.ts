@@ -19,6 +19,8 @@ export class RuntimeCache {
     return { sandboxes: of(this.#sandboxes.values()), containers: of(this.#containers.values()) }
   }
 
+  container(id: string): Container | undefined { return this.#containers.get(id) }
+
   /** Every pod that has a sandbox or a container. */
   pods(): ReadonlyMap<string, Sandbox | undefined> {
     const out = new Map<string, Sandbox | undefined>()

@@ -1,20 +1,49 @@
 /** Sends a container's log lines over a channel, formatted as `kubectl logs` prints them. */
-import type { LogLine } from '../../runtime/runtime.ts'
+import { badRequest } from '../../../shared/base/errors.ts'
+import type { ContainerTarget, LogParams } from '../../../shared/streams/requests.ts'
 import { channel, encodeStatus, exitStatus, type ChannelEnd } from '../../../shared/streams/channels.ts'
+import type { LogLine, Runtime } from '../../runtime/runtime.ts'
+import type { ContainerFiles } from './container-files.ts'
 
-/** Stops after `limitBytes` (the last line may be cut, as upstream cuts it) or when the far side closes, which the caller turns into an abort of `lines`. */
-export async function sendLog(lines: AsyncIterable<LogLine>, end: ChannelEnd, options: { timestamps: boolean; limitBytes?: number }): Promise<void> {
+export interface LogSource { readonly runtime: Pick<Runtime, 'logs'>; find(target: ContainerTarget): ContainerFiles; readonly params: LogParams }
+
+/** The lines that are asked for. Throws a `StatusError` in upstream's words where there are none to be had. */
+export function openLog({ runtime, find, params: p }: LogSource): (signal: AbortSignal) => AsyncIterable<LogLine> {
+  const files = find(p)
+  const container = p.previous ? files.previous : files.current
+  if (!container && p.previous) throw badRequest(`previous terminated container "${p.container}" in pod "${p.pod}" not found`)
+  if (!container) throw badRequest(`container "${p.container}" in pod "${p.pod}" is waiting to start: ${files.waiting}`)
+  return (signal) => runtime.logs(container.id, files.logPath(container.attempt), { follow: p.follow, tailLines: p.tailLines, since: p.since }, signal)
+}
+
+/** Formats and cuts: the last line may be cut at `limitBytes`, as upstream cuts it. `write` resolves when more may come. */
+async function format(lines: AsyncIterable<LogLine>, options: { readonly timestamps: boolean; readonly limitBytes?: number }, write: (data: Buffer) => Promise<void> | undefined): Promise<void> {
   let left = options.limitBytes ?? Infinity
-  let resume: () => void = () => undefined
-  end.onDrain(() => resume())
-  end.onClose(() => resume())
   for await (const { time, line } of lines) {
     const text = options.timestamps ? Buffer.concat([Buffer.from(`${time} `), line]) : line
     const part = text.length > left ? text.subarray(0, left) : text
     left -= part.length
-    if (part.length && !end.send(channel.stdout, part)) await new Promise<void>((resolve) => { resume = resolve })
+    const wait = part.length ? write(part) : undefined
+    if (wait) await wait
     if (left <= 0) break
   }
+}
+
+/** Stops when the far side closes, which the caller turns into an abort of `lines`. */
+export async function sendLog(lines: AsyncIterable<LogLine>, end: ChannelEnd, options: { timestamps: boolean; limitBytes?: number }): Promise<void> {
+  let resume: () => void = () => undefined
+  let gone = false
+  end.onDrain(() => resume())
+  end.onClose(() => { gone = true; resume() })
+  // The answer has begun, though a log that is followed may stay silent for long.
+  end.send(channel.stdout, Buffer.alloc(0))
+  await format(lines, options, (part) => (end.send(channel.stdout, part) || gone ? undefined : new Promise<void>((resolve) => { resume = resolve })))
   end.send(channel.error, encodeStatus(exitStatus(0)))
   end.close()
+}
+
+/** For the kubelet's own HTTP endpoint. */
+export async function writeLog(source: Omit<LogSource, 'params'> & { readonly params: Omit<LogParams, 'uid'>; write(data: Buffer): Promise<void>; readonly signal: AbortSignal }): Promise<void> {
+  const params: LogParams = { ...source.params, uid: '' }
+  await format(openLog({ ...source, params })(source.signal), params, (data) => source.write(data))
 }

@@ -1,30 +1,27 @@
 /** The node's half of logs, exec and attach: registered as RPC methods, answered by dialling back. */
+import type { Duplex } from 'node:stream'
 import { badRequest, isStatus, messageOf, StatusError } from '../../../shared/base/errors.ts'
-import type { Log } from '../../../shared/base/host.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
 import { channel, encodeStatus, type ChannelEnd } from '../../../shared/streams/channels.ts'
+import { channelDuplex, joinDuplex, tunnelSides } from '../../../shared/streams/duplex-stream.ts'
 import type { ContainerTarget, StreamMethods } from '../../../shared/streams/requests.ts'
 import { RuntimeError, type Container, type Runtime, type Session } from '../../runtime/runtime.ts'
 import { dial, type DialTarget } from './dial-client.ts'
-import { sendLog } from './log-stream.ts'
+import { connectPod, connectTcp, type PodEndpoint } from './tcp-connection.ts'
+import type { ContainerFiles } from './container-files.ts'
+import { openLog, sendLog } from './log-stream.ts'
 import { serveSession } from './session.ts'
-
-/** What is known of a container of a pod on this node. */
-export interface ContainerFiles {
-  readonly current: Container | undefined
-  readonly previous: Container | undefined
-  /** Where the log of an attempt is. */
-  logPath(attempt: number): string
-  readonly tty: boolean
-  readonly stdin: boolean
-  /** Why there is no container: `ContainerCreating`, `ImagePullBackOff`. */
-  readonly waiting: string
-}
 
 export interface StreamDeps {
   readonly runtime: Pick<Runtime, 'exec' | 'attach' | 'logs'>
   /** Throws a `StatusError` where the pod is not here. */
   find(target: ContainerTarget): ContainerFiles
+  /** How the pod's network is reached. Throws a `StatusError` where the pod is not here. */
+  endpoint(pod: { readonly namespace: string; readonly pod: string; readonly uid: string }): PodEndpoint
+  /** Serves the kubelet's own HTTP endpoints on a connection. */
+  kubelet(connection: Duplex): void
   readonly target: DialTarget
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -55,7 +52,20 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
   const session = (path: string, wanted: { stdout: boolean; stderr: boolean }, open: () => Promise<Session>): Record<string, never> =>
     detach(path, async (end) => await serveSession(await open(), end, wanted))
 
+  /** A byte stream between the far end and a connection that was opened before it is promised: a refusal is the call's. */
+  const tunnel = (path: string, connection: Duplex): Record<string, never> => {
+    dial(deps.target, path).then((end) => joinDuplex(channelDuplex(end, tunnelSides.node), connection))
+      .then((failure) => { if (failure) deps.log.debug('forwarded connection broke', { error: failure }) }, (e: unknown) => { connection.destroy(); deps.log.warn('could not dial back', { error: messageOf(e) }) })
+    return {}
+  }
+
   return {
+    async forward(p, path) { return tunnel(path, await connectPod(deps.endpoint(p), p.port, deps.clock)) },
+    async connect(p, path) { return tunnel(path, await connectTcp(p, deps.clock)) },
+    async kubelet(_p, path) {
+      dial(deps.target, path).then((end) => deps.kubelet(channelDuplex(end, tunnelSides.node))).catch((e: unknown) => deps.log.warn('could not dial back', { error: messageOf(e) }))
+      return {}
+    },
     async exec(p, path) {
       const { container } = running(p)
       return session(path, p, () => deps.runtime.exec(container.id, { argv: p.argv, stdin: p.stdin, tty: p.tty }))
@@ -66,14 +76,11 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
       return session(path, p, () => deps.runtime.attach(container.id, { stdin: p.stdin && files.stdin, tty: files.tty }))
     },
     async logs(p, path) {
-      const files = deps.find(p)
-      const container = p.previous ? files.previous : files.current
-      if (!container && p.previous) throw badRequest(`previous terminated container "${p.container}" in pod "${p.pod}" not found`)
-      if (!container) throw badRequest(`container "${p.container}" in pod "${p.pod}" is waiting to start: ${files.waiting}`)
+      const open = openLog({ runtime: deps.runtime, find: deps.find, params: p })
       return detach(path, async (end) => {
         const abort = new AbortController()
         end.onClose(() => abort.abort())
-        const lines = deps.runtime.logs(container.id, files.logPath(container.attempt), { follow: p.follow, tailLines: p.tailLines, since: p.since }, abort.signal)
+        const lines = open(abort.signal)
         await sendLog(lines, end, { timestamps: p.timestamps, ...(p.limitBytes === undefined ? {} : { limitBytes: p.limitBytes }) })
       })
     },

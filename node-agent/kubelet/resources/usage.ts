@@ -1,0 +1,75 @@
+/** What node and containers use, measured when somebody asks: a rate needs two readings, the earlier of which is kept from the last question. */
+import type { Host } from '../../../shared/base/host.ts'
+import type { FileTree } from '../../../shared/host/file-tree.ts'
+import type { ContainerStats } from '../../runtime/runtime.ts'
+
+export interface Usage {
+  readonly cpuNanos: number
+  readonly usageNanoCores: number
+  readonly workingSetBytes: number
+  readonly memoryBytes: number
+}
+export interface ContainerUsage extends Usage { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly startTime: string }
+export interface NodeUsage extends Usage {
+  readonly node: string
+  /** RFC 3339, of the later reading, and how long before the earlier one was. */
+  readonly time: string
+  readonly windowSeconds: number
+  readonly startTime: string
+  readonly containers: readonly ContainerUsage[]
+}
+
+export interface ContainerName { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly startedAt: number }
+
+interface Reading { readonly at: number; readonly node: Omit<Usage, 'usageNanoCores'>; readonly containers: ReadonlyMap<string, ContainerStats> }
+
+/** An earlier reading counts while it is between these old, milliseconds; otherwise another is taken now. */
+const youngest = 2000
+const oldest = 120_000
+const pause = 1000
+/** `USER_HZ` is 100 on every Linux we run on. */
+const nanosPerTick = 1e7
+
+/** Busy time of all processors: user, nice, system, irq, softirq, steal. */
+function busyNanos(stat: string): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? '').split(' ').map(Number)
+  return (user + nice + system + irq + softirq + steal) * nanosPerTick
+}
+
+const meminfo = (text: string, name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0) * 1024
+
+export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileTree; nodeName: string; stats(): Promise<readonly ContainerStats[]>; nameOf(containerId: string): ContainerName | undefined }): () => Promise<NodeUsage> {
+  const { clock } = deps.host
+  let before: Reading | undefined
+  let asked: Promise<NodeUsage> | undefined
+
+  const read = async (): Promise<Reading> => {
+    const [stat, mem, stats] = await Promise.all([deps.files.read('/proc/stat'), deps.files.read('/proc/meminfo'), deps.stats()])
+    const used = meminfo(mem ?? '', 'MemTotal') - meminfo(mem ?? '', 'MemAvailable')
+    return { at: clock.monotonic(), node: { cpuNanos: busyNanos(stat ?? ''), memoryBytes: used, workingSetBytes: used }, containers: new Map(stats.map((s) => [s.containerId, s])) }
+  }
+  const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+  const measure = async (): Promise<NodeUsage> => {
+    const age = before && clock.monotonic() - before.at
+    if (!before || age === undefined || age < youngest || age > oldest) {
+      before = await read()
+      await clock.sleep(pause)
+    }
+    const [first, last] = [before, await read()]
+    before = last
+    const nanos = (last.at - first.at) * 1e6
+    const rate = (now: number, then: number | undefined): number => (then === undefined || nanos <= 0 ? 0 : Math.max(0, Math.round(((now - then) / nanos) * 1e9)))
+    const uptime = Number((await deps.files.read('/proc/uptime') ?? '0').split(' ')[0]) * 1000
+    return {
+      node: deps.nodeName, time: time(clock.now()), windowSeconds: (last.at - first.at) / 1000, startTime: time(clock.now() - uptime), ...last.node, usageNanoCores: rate(last.node.cpuNanos, first.node.cpuNanos),
+      containers: [...last.containers.values()].flatMap((s) => {
+        const name = deps.nameOf(s.containerId)
+        if (!name) return []
+        const { startedAt, ...rest } = name
+        const then = first.containers.get(s.containerId)
+        return [{ ...rest, startTime: time(startedAt), cpuNanos: Number(s.cpuNanos), usageNanoCores: rate(Number(s.cpuNanos), then && Number(then.cpuNanos)), workingSetBytes: s.workingSetBytes, memoryBytes: s.memoryBytes }]
+      }),
+    }
+  }
+  return () => (asked ??= measure().finally(() => { asked = undefined }))
+}
