@@ -149,31 +149,3 @@ describe('logs and exec', () => {
     expect(await call('/api/v1/namespaces/default/pods/placed/exec?command=sh&stdout=1')).toMatchObject({ code: 400, status: { message: 'Upgrade request required' } })
   })
 })
-
-describe('requests under way', () => {
-  it('are 200 writes at most: more are told to come back, reads go on, and a place given back is free again', async () => {
-    const path = '/api/v1/namespaces/default/configmaps'
-    const open = Array.from({ length: 200 }, () => {
-      const req = request(`${cluster.url}${path}`, { ca: cluster.ca.certPem, agent: false, method: 'POST', headers: { 'Content-Type': 'application/json', 'Content-Length': '10' }, ...credentials })
-      const closed = new Promise<void>((resolve) => req.once('close', () => resolve()))
-      // Cut below, on purpose.
-      req.on('error', () => undefined).flushHeaders()
-      return { req, closed }
-    })
-    const write = (): Promise<Answer> => call(`${path}/none`, { method: 'DELETE' })
-    /** The server says nothing of a request whose body is still to come: what a further one is answered tells. */
-    const until = async (code: number): Promise<Answer> => {
-      const end = performance.now() + 15_000
-      for (;;) {
-        const answer = await write()
-        if (answer.code === code || performance.now() > end) return answer
-      }
-    }
-    const refused = await until(429)
-    expect(refused).toMatchObject({ code: 429, headers: { 'retry-after': '1' }, status: { reason: 'TooManyRequests', message: 'Too many requests, please try again later.' } })
-    expect((await call(path)).code).toBe(200)
-    for (const { req } of open) req.destroy()
-    await Promise.all(open.map((o) => o.closed))
-    expect((await until(404)).code).toBe(404)
-  }, 30_000)
-})

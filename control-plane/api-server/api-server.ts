@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
+import { Metrics } from '../../shared/base/metrics.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
 import type { Store } from '../store/store.ts'
 import { builtInAdmission } from './admission/built-in.ts'
@@ -10,6 +11,9 @@ import { followQuotas } from './admission/quota/follower.ts'
 import { QuotaLedger } from './admission/quota/ledger.ts'
 import type { PodSecurityConfig } from './admission/pod-security/pod-security.ts'
 import { releaseOrphans } from './admission/service-addresses.ts'
+import type { AuditSink } from './audit/auditor.ts'
+import { Auditor } from './audit/auditor.ts'
+import type { Policy as AuditPolicy } from './audit/rules.ts'
 import { Authenticator } from './authn/authenticator.ts'
 import { openIdDocuments } from './authn/openid-documents.ts'
 import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
@@ -23,12 +27,15 @@ import { RbacCache } from './authz/rbac/cache.ts'
 import { bootstrapObjects } from './bootstrap.ts'
 import type { Served } from './discovery/groups.ts'
 import { Discovery } from './discovery-requests.ts'
-import type { HealthCheck } from './discovery-requests.ts'
+import { FlowControl } from './flow-control/flow-control.ts'
+import type { HealthCheck } from './health.ts'
+import { Health } from './health.ts'
 import { InProcessClient } from './in-process-client.ts'
 import { Pipeline } from './pipeline.ts'
 import type { Registry } from './resources/registry.ts'
 import { createRegistry } from './resources/registry.ts'
 import { reviewResources } from './reviews.ts'
+import { collectStoreMetrics, serverChecks } from './server-health.ts'
 import { HttpsServer } from './server.ts'
 import type { StreamHandlers } from './streams.ts'
 import { postSubresources } from './subresources/post.ts'
@@ -45,6 +52,8 @@ export interface ApiServerDeps {
   /** Service-account tokens; without it they are refused (401) and TokenRequests answered 404. */
   readonly tokens?: TokenVerifier & TokenIssuer
   readonly streams?: StreamHandlers
+  /** Writes an audit log; without it nothing is audited. */
+  readonly audit?: { readonly policy: AuditPolicy; readonly sink: AuditSink }
   /** Shown by /healthz, /livez and /readyz beside our own. */
   readonly healthChecks?: readonly HealthCheck[]
   /** Where ClusterIPs come from: `10.96.0.0/12`. */
@@ -76,10 +85,14 @@ const podStreams = (['log', 'exec', 'attach', 'portforward'] as const).map((name
   verbs: name === 'log' ? ['get'] : ['create', 'get'],
 }))
 
+/** Every method of HTTP, as upstream lists it. */
+const proxies = [['pods', 'PodProxyOptions'], ['services', 'ServiceProxyOptions'], ['nodes', 'NodeProxyOptions']].map(([resource = '', kind = '']) =>
+  ({ group: '', version: 'v1', resource, name: 'proxy', kind: { group: '', version: 'v1', kind }, verbs: ['create', 'delete', 'get', 'patch', 'update'] }))
+
 const served = (registry: Registry): Served => ({
   registry,
   subresources: [
-    ...podStreams,
+    ...podStreams, ...proxies,
     ...Object.entries(postSubresources).map(([path, { body }]) => {
       const [group = '', resource = '', name = ''] = path.split('/')
       return { group, version: 'v1', resource, name, kind: { group: body.group, version: body.version, kind: body.kind }, verbs: ['create'] }
@@ -116,14 +129,20 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   })
   const authenticator = new Authenticator({ store, objects, clock: host.clock, authorizer, ...(deps.tokens ? { tokens: deps.tokens } : {}) })
   const reviewing = { authorizer, authenticator, now: () => host.clock.now() }
+  const metrics = host.metrics ?? new Metrics()
+  collectStoreMetrics(metrics, store, registry)
+  const flow = new FlowControl({ store, clock: host.clock, metrics })
+  let ready = false
+  const health = new Health([...serverChecks({ store, stopping: stop.signal, failure: () => failure, bootstrapped: () => ready }), ...(deps.healthChecks ?? [])], log)
   const pipeline = new Pipeline({
     ctx, registry, authorizer, authenticator, reviewing, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
-    discovery: new Discovery(served(registry), [{ name: 'ping', check: () => undefined }, { name: 'rbac', check: () => failure }, ...(deps.healthChecks ?? [])], deps.tokens ? openIdDocuments(deps.tokens) : {}),
+    metrics, flow, health, aggregation: undefined, auditor: deps.audit && new Auditor({ ...deps.audit, clock: host.clock, metrics }),
+    discovery: new Discovery(served(registry), ['/metrics', ...health.paths], deps.tokens ? openIdDocuments(deps.tokens) : {}),
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
   const following = Promise.all([
-    follow('RBAC objects', rbac.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
+    follow('RBAC objects', rbac.run(stop.signal)), follow('priority and fairness objects', flow.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
     follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined

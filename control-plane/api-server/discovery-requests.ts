@@ -1,7 +1,7 @@
 /** Everything that is not a resource: discovery, OpenAPI, version and health. */
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery/groups.ts'
+import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions, groupVersions } from './discovery/groups.ts'
 import type { Served } from './discovery/groups.ts'
 import { openApiV2Protobuf, openApiV2ProtobufAnswer } from './discovery/openapi-v2-protobuf.ts'
 import { openApiV2Document } from './discovery/openapi-v2.ts'
@@ -15,8 +15,6 @@ import { sendBytes, sendJson } from './server-response.ts'
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
 
-export interface HealthCheck { readonly name: string; /** Undefined: healthy. Else why not. */ check(): string | undefined }
-
 type Asked = Omit<Reply, 'form'>
 
 const [, major = '1', minor = '33'] = /^v(\d+)\.(\d+)/.exec(kubernetesVersion) ?? []
@@ -27,22 +25,21 @@ const version = {
 
 export class Discovery {
   readonly #served: Served
-  readonly #checks: readonly HealthCheck[]
+  readonly #paths: readonly string[]
   readonly #beside: Readonly<Record<string, ServedDocument>>
   /** OpenAPI documents, compressed: half a megabyte each otherwise, and asked for rarely. */
   readonly #documents = new Map<string, Promise<Buffer | undefined>>()
 
-  /** `beside`: documents with a path of their own. */
-  constructor(served: Served, checks: readonly HealthCheck[], beside: Readonly<Record<string, ServedDocument>> = {}) {
+  /** `paths`: what is served besides, for the index at `/`. `beside`: documents with a path of their own. */
+  constructor(served: Served, paths: readonly string[], beside: Readonly<Record<string, ServedDocument>> = {}) {
     this.#served = served
     this.#beside = beside
-    this.#checks = checks
+    this.#paths = paths
   }
 
   async handle(asked: Asked): Promise<void> {
     const path = asked.info.path.length > 1 ? asked.info.path.replace(/\/$/, '') : asked.info.path
     if (asked.info.verb !== 'get' && asked.info.verb !== 'head') throw noSuchResource()
-    if (path === '/healthz' || path === '/livez' || path === '/readyz') return this.#health(asked, path.slice(1))
     if (path.startsWith('/openapi/')) return this.#openApi(asked, path)
     const beside = this.#beside[path]
     if (beside) {
@@ -64,21 +61,15 @@ export class Discovery {
     if (path === '/version') return version
     if (path === '/api') return apiVersions(`${req.socket.localAddress ?? ''}:${req.socket.localPort ?? ''}`)
     if (path === '/apis') return apiGroupList(this.#served)
-    if (path === '/') return { paths: [...Object.keys(this.#beside), '/api', '/api/v1', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort() }
+    if (path === '/') {
+      const groups = groupVersions(this.#served).flatMap(({ group, version: v }) => (group ? [`/apis/${group}`, `/apis/${group}/${v}`] : [`/api/${v}`]))
+      return { paths: [...new Set(['/api', '/apis', '/openapi/v2', '/openapi/v3', '/version', ...groups, ...this.#paths, ...Object.keys(this.#beside)])].sort() }
+    }
     const [root, first = '', second = '', more] = path.slice(1).split('/')
     if (more !== undefined) return undefined
     if (root === 'api') return second ? undefined : apiResourceList(this.#served, '', first)
     if (root !== 'apis') return undefined
     return second ? apiResourceList(this.#served, first, second) : apiGroup(this.#served, first)
-  }
-
-  /** `ok`, or with `?verbose` each check. 500 where one fails. */
-  async #health(asked: Asked, name: string): Promise<void> {
-    const results = this.#checks.map(({ name: check, check: run }) => ({ check, why: run() }))
-    const failed = results.some((r) => r.why !== undefined)
-    const lines = results.map(({ check, why }) => (why === undefined ? `[+]${check} ok` : `[-]${check} failed: ${why}`))
-    const text = failed || asked.info.query.has('verbose') ? [...lines, `${name} check ${failed ? 'failed' : 'passed'}`, ''].join('\n') : 'ok'
-    return sendBytes(asked, failed ? 500 : 200, Buffer.from(text), 'text/plain; charset=utf-8')
   }
 
   async #openApi(asked: Asked, path: string): Promise<void> {

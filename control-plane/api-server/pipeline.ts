@@ -1,12 +1,16 @@
 /**
- * The request path, step by step: request info, authentication, in-flight limit, authorization, then discovery, a stream, or a resource.
- * Whatever a step throws becomes a `Status`; the process lives.
+ * The request path, step by step: request info, authentication, audit, a seat by priority and fairness, authorization, then health, discovery, an
+ * aggregated server, a stream, or a resource; all within a deadline. Whatever a step throws becomes a `Status`; the process lives.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Log } from '../../shared/base/host.ts'
-import { internal, StatusError } from '../../shared/base/errors.ts'
+import type { Metrics } from '../../shared/base/metrics.ts'
+import { internal, messageOf, StatusError } from '../../shared/base/errors.ts'
+import { ignore } from '../../shared/base/ignore.ts'
 import { StoreFailedError } from '../store/store.ts'
+import type { Aggregation } from './aggregation/aggregation.ts'
+import type { Audited, Auditor } from './audit/auditor.ts'
 import type { Authenticator } from './authn/authenticator.ts'
 import type { User } from './authn/user.ts'
 import { attributesOf } from './authz/attributes.ts'
@@ -14,19 +18,28 @@ import type { Authorizer } from './authz/authorizer.ts'
 import { refusal } from './authz/authorizer.ts'
 import { nodeOf } from './authz/node/rules.ts'
 import type { Discovery } from './discovery-requests.ts'
+import type { FlowControl, Seat } from './flow-control/flow-control.ts'
+import { Health } from './health.ts'
 import { negotiate } from './negotiate.ts'
 import type { RequestInfo } from './request-info.ts'
 import { parseRequest } from './request-info.ts'
+import { Bodies, deadlineOf, isLongRunning, LastingRequests, timedOut, widthOf } from './request-limits.ts'
+import { RequestMetrics } from './request-metrics.ts'
 import type { Exchange, ResourceDeps } from './resource-requests.ts'
 import { handleResource, noSuchResource } from './resource-requests.ts'
 import { sendBytes } from './server-response.ts'
-import type { StreamHandlers } from './streams.ts'
+import { isProxy, takesUpgrades, type StreamHandlers } from './streams.ts'
 import { admitConnect } from './subresources/connect-admission.ts'
 
 export interface PipelineDeps extends ResourceDeps {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly discovery: Discovery
+  readonly health: Health
+  readonly flow: FlowControl
+  readonly metrics: Metrics
+  readonly auditor: Auditor | undefined
+  readonly aggregation: Aggregation | undefined
   readonly streams: StreamHandlers | undefined
   readonly log: Log
   /** PEM of the cluster's CA: for `/cacerts`. */
@@ -35,49 +48,71 @@ export interface PipelineDeps extends ResourceDeps {
   readonly stopping: AbortSignal
 }
 
-/** etcd's request limit is 1.5 MiB; upstream's API server reads up to 3 MiB (`MaxRequestBodyBytes`). */
-export const MAX_BODY_BYTES = 3 << 20
-/** Upstream's `--max-requests-inflight` and `--max-mutating-requests-inflight`. */
-const MAX_READS = 400
-const MAX_WRITES = 200
+/** One request on its way. */
+interface Call {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly info: RequestInfo
+  readonly auditId: string
+  user?: User
+  audited?: Audited | undefined
+  body?: Buffer
+}
 
 const streamed = new Set(['exec', 'attach', 'portforward'])
+/** Upstream cuts what a client sends as its id to this. */
+const MAX_AUDIT_ID = 64
+const NO_BYTES = Buffer.alloc(0)
+const NOBODY: User = { name: '', groups: [] }
 
 export class Pipeline {
   readonly #deps: PipelineDeps
-  #reads = 0
-  #writes = 0
-  constructor(deps: PipelineDeps) { this.#deps = deps }
+  readonly #metrics: RequestMetrics
+  readonly #lasting = new LastingRequests()
+  readonly #bodies = new Bodies()
 
-  /** Requests under way, watches and streams not counted. */
-  get inFlight(): number { return this.#reads + this.#writes }
+  constructor(deps: PipelineDeps) {
+    this.#deps = deps
+    this.#metrics = new RequestMetrics(deps.metrics, deps.registry)
+  }
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const info = parseRequest(req.method ?? 'GET', req.url ?? '/')
-    const warnings: string[] = []
+    const call: Call = { req, res, info, auditId: this.#auditId(req) }
+    const { clock } = this.#deps.ctx.host
+    const began = clock.monotonic()
+    const longRunning = isLongRunning(info)
+    res.setHeader('Audit-ID', call.auditId)
+    this.#metrics.begin(info)
     try {
-      // For a node that is about to join: it knows the hash of the CA, so nobody needs to be known to read it.
-      if (info.path === '/cacerts' && info.verb === 'get') return await sendBytes({ req, res, warnings: [] }, 200, Buffer.from(this.#deps.ca), 'application/x-pem-file')
-      const user = await this.#deps.authenticator.authenticate(req)
-      await this.#admitted(info, () => this.#serve(info, user, req, res, warnings))
+      await (longRunning ? this.#identified(call, longRunning) : this.#inTime(call))
+      call.audited?.stage('ResponseComplete')
     } catch (e) {
-      await this.#refuse(e, info, req, res, warnings)
+      await this.#refuse(e, call, longRunning)
+    } finally {
+      const seconds = longRunning ? undefined : (clock.monotonic() - began) / 1000
+      this.#metrics.end(info, { code: res.statusCode, seconds, contentType: req.headers['content-type'], dryRun: info.query.has('dryRun') })
     }
   }
 
-  /** `exec`, `attach`, `portforward`, and the dial-backs of nodes. The socket is the handler's once it was called. */
+  /** `exec`, `attach`, `portforward`, proxies, aggregated servers, and the dial-backs of nodes. The socket is the handler's once it was called. */
   async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const info = parseRequest(req.method ?? 'GET', req.url ?? '/')
+    const { streams, authenticator, aggregation } = this.#deps
     socket.on('error', (error) => this.#deps.log.debug('upgraded connection failed', { path: info.path, error }))
     try {
-      const user = await this.#deps.authenticator.authenticate(req)
-      const { streams } = this.#deps
+      const user = await authenticator.authenticate(req)
       if (streams?.dial && !info.isResourceRequest && info.path.startsWith('/bramble/')) return streams.dial(info.path, nodeOf(user), req, socket, head)
       // Upstream's verb for a stream opened by GET is `get`; opened by POST it is `create`.
       this.#authorize(info, user)
-      if (info.group !== '' || info.resource !== 'pods' || !streamed.has(info.subresource)) throw noSuchResource()
-      if (!streams) throw new StatusError('NotFound', `pods/${info.subresource} is not served by this server`)
-      await admitConnect(this.#deps.ctx, this.#deps.registry, info, user)
+      const lasting = this.#lasting.open(user.name)
+      const counted = this.#metrics.longRunning(info)
+      socket.once('close', () => { lasting[Symbol.dispose](); counted[Symbol.dispose]() })
+      const remote = aggregation?.serverOf(info)
+      if (remote) return await remote.upgrade({ req, user, body: undefined }, socket, head)
+      if (!takesUpgrades(info)) throw noSuchResource()
+      if (!streams) throw new StatusError('NotFound', `${info.resource}/${info.subresource} is not served by this server`)
+      if (info.subresource !== 'log') await admitConnect(this.#deps.ctx, this.#deps.registry, info, user)
       await streams.handle({ ...info, user }, req, socket, head)
     } catch (e) {
       const error = this.#statusOf(e, info)
@@ -86,42 +121,92 @@ export class Pipeline {
     }
   }
 
-  async #admitted(info: RequestInfo, serve: () => Promise<void>): Promise<void> {
-    // Watches and streams last: they do not count.
-    if (info.verb === 'watch' || info.subresource === 'log') return serve()
-    const write = info.verb !== 'get' && info.verb !== 'list'
-    if (write ? this.#writes >= MAX_WRITES : this.#reads >= MAX_READS) {
-      throw new StatusError('TooManyRequests', 'Too many requests, please try again later.', { details: { retryAfterSeconds: 1 } })
+  /** A client's own id is kept, so that it finds its request in our log. */
+  #auditId(req: IncomingMessage): string {
+    const given = req.headers['audit-id']
+    return (typeof given === 'string' && /^[!-~]+$/.test(given) ? given.slice(0, MAX_AUDIT_ID) : '') || this.#deps.ctx.host.random.uuid()
+  }
+
+  async #inTime(call: Call): Promise<void> {
+    const over = Promise.withResolvers<never>()
+    void ignore(over.promise, 'an early step threw before the race began')
+    using _timer = this.#deps.ctx.host.clock.after(deadlineOf(call.info), () => { this.#metrics.terminated(); over.reject(timedOut()) })
+    await Promise.race([this.#identified(call, false), over.promise])
+  }
+
+  async #identified(call: Call, longRunning: boolean): Promise<void> {
+    const { req, res, info, auditId } = call
+    // For a node that is about to join: it knows the hash of the CA, so nobody needs to be known to read it.
+    if (info.path === '/cacerts' && info.verb === 'get') return sendBytes({ req, res, warnings: [] }, 200, Buffer.from(this.#deps.ca), 'application/x-pem-file')
+    const found = this.#deps.authenticator.authenticate(req)
+    const user = call.user = found instanceof Promise ? await found : found
+    call.audited = this.#deps.auditor?.begin({ info, req, res, auditId, longRunning, user: user.impersonator ?? user, ...(user.impersonator ? { impersonated: user } : {}) })
+    if (longRunning) {
+      using _lasting = this.#lasting.open(user.name)
+      using _counted = this.#metrics.longRunning(info)
+      return await this.#serve(call, user)
     }
-    if (write) this.#writes++
-    else this.#reads++
+    const read = this.#bodies.read(req, user.name)
+    using body = read instanceof Promise ? await read : read
+    call.body = body.bytes
+    call.audited?.took(body.bytes)
+    const entered = this.#deps.flow.enter(attributesOf(user, info), widthOf(info, { store: this.#deps.ctx.store, registry: this.#deps.registry }), (left) => {
+      res.once('close', left)
+      return { [Symbol.dispose]: () => { res.off('close', left) } }
+    })
+    const seat: Seat = entered instanceof Promise ? await entered : entered
     try {
-      await serve()
+      if (seat.schemaUid) res.setHeader('X-Kubernetes-PF-FlowSchema-UID', seat.schemaUid)
+      if (seat.levelUid) res.setHeader('X-Kubernetes-PF-PriorityLevel-UID', seat.levelUid)
+      // The deadline may have passed while the request waited for its seat.
+      if (!res.headersSent) await this.#serve(call, user)
     } finally {
-      if (write) this.#writes--
-      else this.#reads--
+      seat.leave()
     }
   }
 
-  #authorize(info: RequestInfo, user: User): void {
+  #authorize(info: RequestInfo, user: User, audited?: Audited): void {
+    const { authorizer } = this.#deps
     const asked = attributesOf(user, info)
-    if (!this.#deps.authorizer.allows(asked)) throw refusal(asked)
+    const allowed = authorizer.allows(asked)
+    if (allowed && !audited) return
+    const reason = authorizer.decide?.(asked).reason ?? ''
+    audited?.annotate('authorization.k8s.io/decision', allowed ? 'allow' : 'forbid')
+    audited?.annotate('authorization.k8s.io/reason', reason)
+    if (!allowed) throw refusal(asked, reason)
   }
 
-  async #serve(info: RequestInfo, user: User, req: IncomingMessage, res: ServerResponse, warnings: string[]): Promise<void> {
-    this.#authorize(info, user)
+  async #serve(call: Call, user: User): Promise<void> {
+    const { req, res, info, audited } = call
+    const { streams, ctx, registry } = this.#deps
+    this.#authorize(info, user, audited)
+    const remote = this.#deps.aggregation?.serverOf(info)
+    if (remote) return remote.proxy({ req, user, body: call.body }, res)
+    if (!info.isResourceRequest) return this.#serveOther(call)
     if (info.subresource === 'log' && info.resource === 'pods' && info.group === '' && info.verb === 'get') {
-      if (!this.#deps.streams) throw new StatusError('NotFound', 'pods/log is not served by this server')
-      return this.#deps.streams.logs({ ...info, user }, req, res)
+      if (!streams) throw new StatusError('NotFound', 'pods/log is not served by this server')
+      return streams.logs({ ...info, user }, req, res)
     }
-    if (info.isResourceRequest && info.group === '' && info.resource === 'pods' && streamed.has(info.subresource)) {
-      throw new StatusError('BadRequest', 'Upgrade request required')
+    if (isProxy(info)) {
+      if (!streams) throw new StatusError('NotFound', `${info.resource}/proxy is not served by this server`)
+      await admitConnect(ctx, registry, info, user)
+      return streams.proxy({ ...info, user }, req, res)
     }
-    if (!info.isResourceRequest) return this.#deps.discovery.handle({ req, res, info, warnings })
+    if (info.group === '' && info.resource === 'pods' && streamed.has(info.subresource)) throw new StatusError('BadRequest', 'Upgrade request required')
+    const watching = info.verb === 'watch'
     const exchange: Exchange = {
-      req, res, info, user, warnings, form: negotiate(req.headers.accept), body: () => readBody(req), counted: () => undefined, ended: info.verb === 'watch' ? this.#ended(res) : this.#deps.stopping,
+      req, res, info, user, warnings: [], form: negotiate(req.headers.accept), body: () => Promise.resolve(call.body ?? NO_BYTES),
+      counted: watching ? this.#metrics.watchEvents(info) : () => undefined, ended: watching ? this.#ended(res) : this.#deps.stopping,
     }
     return handleResource(this.#deps, exchange)
+  }
+
+  #serveOther({ req, res, info }: Call): Promise<void> {
+    if (Health.serves(info.path)) return this.#deps.health.handle({ req, res, info })
+    if (info.path === '/metrics' && info.verb === 'get') {
+      return sendBytes({ req, res, warnings: [] }, 200, Buffer.from(this.#deps.metrics.render()), 'text/plain; version=0.0.4; charset=utf-8')
+    }
+    return this.#deps.discovery.handle({ req, res, info, warnings: [] })
   }
 
   #ended(res: ServerResponse): AbortSignal {
@@ -136,43 +221,29 @@ export class Pipeline {
       log.debug('refused', { verb: info.verb, path: info.path, code: e.code, reason: e.reason, message: e.message })
       return e
     }
-    const error = e as Error
+    const error = e instanceof Error ? e : new Error(messageOf(e))
     log.error('request failed', { verb: info.verb, path: info.path, error, stack: error.stack })
-    return e instanceof StoreFailedError ? new StatusError('ServiceUnavailable', `the store failed: ${e.message}`) : internal(error.message ?? String(e))
+    return e instanceof StoreFailedError ? new StatusError('ServiceUnavailable', `the store failed: ${e.message}`) : internal(error.message)
   }
 
-  async #refuse(e: unknown, info: RequestInfo, req: IncomingMessage, res: ServerResponse, warnings: string[]): Promise<void> {
+  async #refuse(e: unknown, call: Call, longRunning: boolean): Promise<void> {
+    const { req, res, info } = call
     // A client that left is not worth a line, nor can it be told anything.
-    if (req.socket.destroyed) return
+    if (req.socket.destroyed) return call.audited?.stage('ResponseComplete')
     const error = this.#statusOf(e, info)
+    // Who is not known is written down too, as nobody.
+    call.audited ??= call.user ? undefined : this.#deps.auditor?.begin({ info, req, res, auditId: call.auditId, longRunning, user: NOBODY })
+    const { message, reason, details, status } = error.toStatus()
+    const told = { code: error.code, status: status ?? 'Failure', ...(message ? { message } : {}), ...(reason ? { reason } : {}), ...(details ? { details } : {}) }
     if (res.headersSent) {
       // What was sent cannot be taken back: a broken connection is the only way to say that it is not whole.
-      res.destroy()
-      return
+      req.socket.destroy()
+    } else {
+      if (error.details?.retryAfterSeconds) res.setHeader('Retry-After', error.details.retryAfterSeconds)
+      // The rest of a body that was refused unread would be taken for the next request.
+      if (!req.complete) res.setHeader('Connection', 'close')
+      await sendBytes({ req, res, warnings: [] }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
     }
-    if (error.details?.retryAfterSeconds) res.setHeader('Retry-After', error.details.retryAfterSeconds)
-    // The rest of a body that was refused unread would be taken for the next request.
-    if (!req.complete) res.setHeader('Connection', 'close')
-    await sendBytes({ req, res, warnings }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
+    call.audited?.stage(e instanceof StatusError ? 'ResponseComplete' : 'Panic', told)
   }
-}
-
-const tooLarge = (): StatusError => new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`)
-
-async function readBody(req: IncomingMessage): Promise<Buffer> {
-  if (Number(req.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge()
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    req.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size > MAX_BODY_BYTES) {
-        req.pause()
-        reject(tooLarge())
-      } else chunks.push(chunk)
-    })
-    req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
-    req.on('error', reject)
-    req.on('close', () => { if (!req.complete) reject(new StatusError('BadRequest', 'the client closed the connection before the body was complete')) })
-  })
 }

@@ -1,0 +1,26 @@
+/** What the request path needs to know of aggregated API servers. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { User } from '../authn/user.ts'
+import type { RequestInfo } from '../request-info.ts'
+
+/** A request that was authenticated and authorized here. */
+export interface ForwardedRequest {
+  readonly req: IncomingMessage
+  readonly user: User
+  /** What was read of the request already, which is all of it; undefined: the body is passed on as it comes. */
+  readonly body: Buffer | undefined
+}
+
+/** The server behind an APIService. */
+export interface RemoteServer {
+  /** Passes the request on and the answer back, as a stream. Rejects with 503 where nobody answers, before anything was written. */
+  proxy(request: ForwardedRequest, res: ServerResponse): Promise<void>
+  /** The same for a connection that switches protocols; the socket is the remote server's from here. */
+  upgrade(request: ForwardedRequest, socket: Duplex, head: Buffer): Promise<void>
+}
+
+export interface Aggregation {
+  /** The server that answers for this path; undefined where we do. */
+  serverOf(info: RequestInfo): RemoteServer | undefined
+}
