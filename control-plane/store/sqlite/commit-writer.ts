@@ -2,6 +2,7 @@ import type { Revision } from '../../../shared/base/brands.ts'
 import type { Connection, Database, Statement } from '../../../shared/host/sqlite.ts'
 import type { Entry } from '../store.ts'
 import type { Batch } from './dirty-rows.ts'
+import type { ValueCodec } from './value-codec.ts'
 import { deleteEntries, entryParams, updateLimit, upsertEntries } from './schema.ts'
 
 /** Rows of the largest statement. Larger ones gain nothing measurable and keep their bound values in memory. */
@@ -12,9 +13,13 @@ type Step = (connection: Connection) => Promise<number>
 /** Writes batches, each as one transaction: one fsync. Statements take a power of two of rows, so that few of them are ever compiled. */
 export class CommitWriter {
   readonly #db: Database
+  readonly #values: ValueCodec
   readonly #statements = new Map<string, Statement>()
 
-  constructor(db: Database) { this.#db = db }
+  constructor(db: Database, values: ValueCodec) {
+    this.#db = db
+    this.#values = values
+  }
 
   /** On disk when it resolves, or not at all. Writes nothing where there is nothing to write. `limit`: the new revision limit, if it moves. */
   async commit(batch: Batch, limit: Revision | undefined): Promise<void> {
@@ -34,7 +39,7 @@ export class CommitWriter {
 
   #upsert(entries: readonly Entry[]): Promise<Step> {
     const rows = powerOfTwo(entries.length)
-    return this.#step(`put ${rows}`, () => upsertEntries(rows), () => entryParams(entries, rows))
+    return this.#step(`put ${rows}`, () => upsertEntries(rows), () => entryParams(entries, rows, (entry) => this.#values.encode(entry)))
   }
 
   #delete(ids: readonly Revision[]): Promise<Step> {

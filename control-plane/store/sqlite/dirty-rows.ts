@@ -33,6 +33,11 @@ export class DirtyRows {
     else this.#deletes.set(id, entry.key)
   }
 
+  /** A row that is on disk in another form is to be written again. One that is dirty anyway stays as it is. */
+  rewrite(entry: Entry): void {
+    if (!this.#puts.has(entry.createRevision)) this.#puts.set(entry.createRevision, entry)
+  }
+
   /** Empties the set into a batch to commit. */
   take(): Batch {
     const batch: Batch = { puts: this.#puts, deletes: this.#deletes, passed: this.#passed }

@@ -1,19 +1,22 @@
 import { dirname, join } from 'node:path'
 import type { Millis } from '../../../shared/base/brands.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
-import type { Host } from '../../../shared/base/host.ts'
+import type { Host, Log } from '../../../shared/base/host.ts'
 import { filesBeside, moveDatabase, moveFile, removeDatabase, sizeOf } from '../../../shared/host/database-files.ts'
 import { openDatabase, SqliteError } from '../../../shared/host/sqlite.ts'
 import type { Database } from '../../../shared/host/sqlite.ts'
 import { StoreFailedError } from '../store.ts'
-import type { Store } from '../store.ts'
+import type { Entry } from '../store.ts'
 import { defaultWindow } from '../window.ts'
 import type { WindowLimits } from '../window.ts'
 import { newestGoodBackup, timestamp } from './backup.ts'
+import { CommitWriter } from './commit-writer.ts'
 import { isDamage, readDatabase } from './read-database.ts'
 import type { Contents } from './read-database.ts'
-import { createSchema, insertMeta, format, openPragmas } from './schema.ts'
+import { createSchema, encryptedFormat, insertMeta, format, openPragmas, updateFormat } from './schema.ts'
 import { SqliteStore } from './sqlite-store.ts'
+import type { ValueCodec } from './value-codec.ts'
+import { plainValues } from './value-codec.ts'
 
 export interface SqliteStoreOptions {
   /** The database file; made where there is none and never was one. */
@@ -26,6 +29,8 @@ export interface SqliteStoreOptions {
   readonly window?: Partial<WindowLimits>
   /** Where backups are looked for when the database is damaged; `backups` beside it if left out. */
   readonly backups?: string
+  /** What values are on disk; plain unless given. */
+  readonly values?: ValueCodec
 }
 
 /** The database is damaged or gone. It is kept under `setAside`; nothing starts until an operator restores a backup. */
@@ -45,17 +50,46 @@ export class DamagedDatabaseError extends Error {
  * Opens the store and reads all of it into memory. Throws {@link DamagedDatabaseError} where the content is not what was written (then and at
  * every later start, until a database is at `path` again), {@link StoreFailedError} where another process has it open.
  */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { path, host } = options
   const log = host.log.child('store')
   const size = await sizeOf(path)
   if (size === undefined) await createDatabase(options)
   else if (size === 0) throw await setAside(options, 'file is empty')
-  const { db, contents } = await openExisting(options)
+  const { db, contents: raw } = await openExisting(options)
+  const { values = plainValues } = options
+  const contents = await readable(db, raw, values, log)
   log.info('opened', { path, keys: contents.entries.length, incarnation: contents.meta.incarnation, limit: contents.meta.revisionLimit })
   return new SqliteStore(db, contents, {
-    clock: host.clock, log, lazyFlushMs: options.lazyFlushMs ?? 30_000, revisionBlock: options.revisionBlock ?? 1_000_000, window: { ...defaultWindow, ...options.window },
+    clock: host.clock, log, lazyFlushMs: options.lazyFlushMs ?? 30_000, revisionBlock: options.revisionBlock ?? 1_000_000, window: { ...defaultWindow, ...options.window }, values,
   })
+}
+
+/**
+ * The contents with plain values. What is not on disk as it should be now, because encryption was turned on or off or its key was changed while
+ * nothing ran, is written again at once; where plain values were replaced, the pages they were on are given back to the disk and overwritten.
+ */
+async function readable(db: Database, raw: Contents, values: ValueCodec, log: Log): Promise<Contents> {
+  try {
+    const stale: Entry[] = []
+    const entries = raw.entries.map((entry) => {
+      const { value, current } = values.decode(entry)
+      const plain = value === entry.value ? entry : { ...entry, value }
+      if (!current) stale.push(plain)
+      return plain
+    })
+    await values.prepare()
+    if (values !== plainValues && raw.meta.format < encryptedFormat) await db.run(updateFormat, [encryptedFormat])
+    if (stale.length) {
+      await new CommitWriter(db, values).commit({ puts: new Map(stale.map((e) => [e.createRevision, e])), deletes: new Map(), passed: new Map() }, undefined)
+      await db.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+      log.info('wrote stored values in their present form', { count: stale.length })
+    }
+    return { meta: raw.meta, entries }
+  } catch (error) {
+    await db.close()
+    throw error
+  }
 }
 
 /** Made under another name and moved when complete: a database found at `path` is always a whole one. */

@@ -3,12 +3,12 @@ import { SqliteError } from '../../../shared/host/sqlite.ts'
 import type { Database } from '../../../shared/host/sqlite.ts'
 import { StoreFailedError } from '../store.ts'
 import type { Entry } from '../store.ts'
-import { DamageFound, decodeEntry, decodeMeta, format, selectEntries, selectMeta } from './schema.ts'
+import { DamageFound, decodeEntry, decodeMeta, encryptedFormat, selectEntries, selectMeta } from './schema.ts'
 import type { Meta } from './schema.ts'
 
 export interface Contents {
   readonly meta: Meta
-  /** By key. */
+  /** By key. Values are as they are on disk. */
   readonly entries: readonly Entry[]
 }
 
@@ -39,7 +39,7 @@ async function read(db: Database): Promise<Contents> {
   if (findings[0] !== 'ok') throw new DamageFound(findings.slice(0, 3).join('; '))
   const meta = await db.get(selectMeta, [], decodeMeta)
   if (!meta) throw new DamageFound('table meta is empty')
-  if (meta.format > format) throw new StoreFailedError(`database has format ${meta.format}; this version reads up to ${format}`)
+  if (meta.format > encryptedFormat) throw new StoreFailedError(`database has format ${meta.format}; this version reads up to ${encryptedFormat}`)
   const entries: Entry[] = []
   for (let last = 0; ;) {
     const page = await db.all(selectEntries, [last, pageRows], decodeEntry)

@@ -6,6 +6,8 @@ import type { Entry } from '../store.ts'
 
 /** Raised when a file of the older format cannot be read as it is. */
 export const format = 1
+/** Of a file some of whose values are encrypted: a version that knows nothing of that must not take them for values. */
+export const encryptedFormat = 2
 
 /**
  * The current state and nothing else. The row id is the create revision, unique by nature: new keys are appended, so those of one commit share
@@ -40,6 +42,7 @@ export interface Meta {
 
 export const selectMeta = 'SELECT format, incarnation, revision_limit FROM meta WHERE id = 1'
 export const insertMeta = 'INSERT INTO meta (id, format, incarnation, revision_limit) VALUES (1, ?, ?, ?)'
+export const updateFormat = 'UPDATE meta SET format = ? WHERE id = 1'
 export const updateLimit = 'UPDATE meta SET revision_limit = ? WHERE id = 1'
 export const selectEntries = 'SELECT create_revision, mod_revision, checksum, key, value FROM entry WHERE create_revision > ? ORDER BY create_revision LIMIT ?'
 
@@ -54,22 +57,23 @@ export function upsertEntries(rows: number): string {
 
 export const deleteEntries = (rows: number): string => `DELETE FROM entry WHERE create_revision IN (${new Array<string>(rows).fill('?').join(',')})`
 
-/** Parameters for {@link upsertEntries}. */
-export function entryParams(entries: readonly Entry[], rows: number): SqlValue[] {
+/** Parameters for {@link upsertEntries}; the values are what `stored` makes of them. */
+export function entryParams(entries: readonly Entry[], rows: number, stored: (entry: Entry) => Buffer): SqlValue[] {
   const params = new Array<SqlValue>(rows * columns).fill(null)
   let i = 0
   for (const entry of entries) {
+    const value = stored(entry)
     params[i++] = entry.createRevision
     params[i++] = entry.modRevision
-    params[i++] = checksum(entry)
+    params[i++] = checksum(entry, value)
     params[i++] = entry.key
-    params[i++] = entry.value
+    params[i++] = value
   }
   return params
 }
 
-/** SQLite's own check sees a broken page structure but not a flipped bit inside a value; cheap cards do both. */
-const checksum = (entry: Entry): number => crc32(`${entry.createRevision} ${entry.modRevision} ${entry.key}`, crc32(entry.value))
+/** SQLite's own check sees a broken page structure but not a flipped bit inside a value; cheap cards do both. Over the bytes on disk: damage is found without a key. */
+const checksum = (entry: Entry, stored: Buffer): number => crc32(`${entry.createRevision} ${entry.modRevision} ${entry.key}`, crc32(stored))
 
 export function decodeMeta(row: Row): Meta {
   const { format: found, incarnation, revision_limit: limit } = row
@@ -77,13 +81,14 @@ export function decodeMeta(row: Row): Meta {
   return { format: found, incarnation, revisionLimit: revision(limit) }
 }
 
+/** The entry with its value as it is on disk. */
 export function decodeEntry(row: Row): Entry {
   const { create_revision: created, mod_revision: modified, checksum: sum, key, value } = row
   if (typeof created !== 'number' || typeof modified !== 'number' || typeof key !== 'string' || !Buffer.isBuffer(value)) {
     throw new DamageFound(`entry of create revision ${String(created)} has wrong types`)
   }
   const entry: Entry = { key, value, createRevision: revision(created), modRevision: revision(modified) }
-  if (checksum(entry) !== sum) throw new DamageFound(`entry ${JSON.stringify(key)} does not match its checksum`)
+  if (checksum(entry, value) !== sum) throw new DamageFound(`entry ${JSON.stringify(key)} does not match its checksum`)
   return entry
 }
 

@@ -10,6 +10,7 @@ import { StoreFailedError } from '../store.ts'
 import type { Durability, WriteResult } from '../store.ts'
 import { defaultWindow } from '../window.ts'
 import { SqliteStore } from './sqlite-store.ts'
+import { plainValues } from './value-codec.ts'
 
 /** Holds each commit until the test lets it end; remembers how many rows each statement carried. */
 class HeldDisk {
@@ -54,7 +55,7 @@ beforeEach(() => {
   disk = new HeldDisk()
   clock = new FakeClock()
   const contents = { meta: { format: 1, incarnation: 'one', revisionLimit: revision(1_000) }, entries: [] }
-  store = new SqliteStore(disk.database, contents, { clock, log: silentLog, lazyFlushMs: 30_000, revisionBlock: 1_000, window: defaultWindow })
+  store = new SqliteStore(disk.database, contents, { clock, log: silentLog, lazyFlushMs: 30_000, revisionBlock: 1_000, window: defaultWindow, values: plainValues })
 })
 
 const put = (key: string, durability: Durability, expected = 0): Promise<WriteResult> =>

@@ -17,6 +17,7 @@ import { DirtyRows } from './dirty-rows.ts'
 import { PendingWrites } from './pending-writes.ts'
 import type { Pending } from './pending-writes.ts'
 import type { Contents } from './read-database.ts'
+import type { ValueCodec } from './value-codec.ts'
 
 export interface SqliteStoreSettings {
   readonly clock: Clock
@@ -24,6 +25,7 @@ export interface SqliteStoreSettings {
   readonly lazyFlushMs: Millis
   readonly revisionBlock: number
   readonly window: WindowLimits
+  readonly values: ValueCodec
 }
 
 /**
@@ -55,7 +57,7 @@ export class SqliteStore implements Store {
 
   constructor(db: Database, contents: Contents, settings: SqliteStoreSettings) {
     this.#db = db
-    this.#writer = new CommitWriter(db)
+    this.#writer = new CommitWriter(db, settings.values)
     this.#settings = settings
     this.incarnation = contents.meta.incarnation
     this.#limit = contents.meta.revisionLimit
@@ -155,6 +157,25 @@ export class SqliteStore implements Store {
 
   flush(): Promise<void> {
     return this.#refusal ? Promise.reject(this.#refusal) : this.#barrier()
+  }
+
+  /** Writes every entry that goes to disk and whose key is chosen again, in the form its codec gives it now; its revision stays. Resolves with their number, on disk. */
+  async rewrite(chosen: (key: string) => boolean): Promise<number> {
+    if (this.#refusal) throw this.#refusal
+    // What is on its way was encoded before this call, and may not be visible yet.
+    await this.#barrier()
+    let count = 0
+    for (const visible of this.#state.list({ prefix: '' }).entries) {
+      if (!chosen(visible.key) || this.#isMemoryOnly(visible)) continue
+      // The newest state, acknowledged or not: an older one must not follow it onto the disk.
+      const unpublished = this.#pending.newest(visible.key)
+      const entry = unpublished ? unpublished.entry : visible
+      if (!entry) continue
+      this.#dirty.rewrite(entry)
+      count++
+    }
+    await this.#barrier()
+    return count
   }
 
   /** Waits until everything written before is on disk. */
