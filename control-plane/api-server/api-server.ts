@@ -24,6 +24,8 @@ import { createAuthorizer } from './authz/authorizer.ts'
 import { nodeRules } from './authz/default-roles/cluster-roles.ts'
 import { NodeGraph } from './authz/node/graph.ts'
 import { RbacCache } from './authz/rbac/cache.ts'
+import { CustomResources } from './custom-resources/follower.ts'
+import { WebhookClient } from './webhook-client/client.ts'
 import { bootstrapObjects } from './bootstrap.ts'
 import type { Served } from './discovery/groups.ts'
 import { Discovery } from './discovery-requests.ts'
@@ -120,7 +122,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const authorizer = createAuthorizer(rbac, nodeGraph)
   const ledger = new QuotaLedger(store, objects)
   const { first, last } = builtInAdmission({ ...deps, objects, rbac, authorizer, registry, ledger })
-  const ctx: ApiContext = { store, objects, host: { ...host, log }, admission: new AdmissionChain([...first, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
+  const ctx: ApiContext = { store, objects, registry, host: { ...host, log }, admission: new AdmissionChain([...first, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
   let failure: string | undefined
   const follow = (what: string, loop: Promise<void>): Promise<void> => loop.catch((e: unknown) => {
     // Rights that are not followed any more must not be served from.
@@ -141,16 +143,21 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
+  const webhooks = new WebhookClient({ store, objects, random: host.random })
+  const customResources = new CustomResources({ store, objects, registry, webhooks, client: client(componentUser('apiserver')), host: { ...host, log } })
   const following = Promise.all([
     follow('RBAC objects', rbac.run(stop.signal)), follow('priority and fairness objects', flow.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
     follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined
   let aggregating: Promise<void> | undefined
+  let customs: Promise<void> | undefined
   const bootstrap = async (): Promise<void> => {
     const freed = await releaseOrphans(store)
     if (freed) log.info('freed service addresses without a service', { count: freed })
     const apiserver = client(componentUser('apiserver'))
+    await customResources.load()
+    customs = follow('custom resource definitions', customResources.run(stop.signal))
     await bootstrapObjects(apiserver, deps.serviceCIDR)
     // Not before: both would write the same roles.
     aggregating = follow('aggregated roles', followAggregatedRoles({ store, objects, client: apiserver, log }, stop.signal))
@@ -160,6 +167,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     bootstrap: () => (bootstrapped ??= bootstrap()),
     async listen(port) {
       await api.bootstrap()
+      ready = true
       const bound = await server.listen(port, deps.address)
       log.info('serving', { port: bound })
       return bound
@@ -170,6 +178,8 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       await server.close()
       await following
       await aggregating
+      await customs
+      webhooks.close()
     },
   }
   return api
