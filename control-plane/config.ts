@@ -15,6 +15,10 @@ export interface ControlPlaneConfig {
   readonly nodePortRange: { readonly from: number; readonly to: number }
   readonly tlsNames: readonly string[]
   readonly lazyFlushMs: number
+  /** Resources whose objects are encrypted on the disk: `secrets`, `widgets.example.com`. */
+  readonly encrypted: readonly string[]
+  /** Where their keys are; `pki/encryption-keys.json` in the data folder unless given. */
+  readonly encryptionKeyFile?: string
   readonly logLevel: LogLevel
 }
 
@@ -30,6 +34,8 @@ export const usage = `bramble-control-plane: the control plane of a bramble, in 
   --pod-cidr CIDR          addresses of pods; each node gets a /24 of it (default 10.244.0.0/16)
   --node-port-range A-B    ports of NodePort Services (default 30000-32767)
   --status-flush-seconds N how long a status may wait in memory for the disk (default 30)
+  --encrypt RESOURCES      encrypt these on the disk, comma separated, or none (default secrets)
+  --encryption-key-file F  keys for that (default pki/encryption-keys.json in the data folder)
   --log-level LEVEL        debug, info, warn or error (default info)
   --version, --help
 `
@@ -49,6 +55,14 @@ function cidr(name: string, text: string): string {
   return text
 }
 
+function resources(text: string): string[] {
+  if (text === 'none') return []
+  const names = text.split(',')
+  const wrong = names.find((n) => !/^[a-z0-9]+(\.[-a-z0-9.]+)?$/.test(n))
+  if (wrong !== undefined) throw new UsageError(`--encrypt ${text}: resources such as secrets,configmaps or widgets.example.com, or none`)
+  return names
+}
+
 export function parseConfig(argv: readonly string[]): ControlPlaneConfig | 'help' | 'version' {
   const text = { type: 'string' } as const
   let values
@@ -57,7 +71,7 @@ export function parseConfig(argv: readonly string[]): ControlPlaneConfig | 'help
       args: [...argv],
       options: {
         'data-dir': text, address: text, 'api-port': text, 'mqtt-port': text, 'advertise-address': text, 'tls-name': { type: 'string', multiple: true }, 'service-cidr': text, 'pod-cidr': text,
-        'node-port-range': text, 'status-flush-seconds': text, 'log-level': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+        'node-port-range': text, 'status-flush-seconds': text, 'log-level': text, encrypt: text, 'encryption-key-file': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
       },
     }).values
   } catch (e) {
@@ -75,6 +89,7 @@ export function parseConfig(argv: readonly string[]): ControlPlaneConfig | 'help
     dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/control-plane'), address: values.address ?? '0.0.0.0', apiPort: port('api-port', values['api-port'] ?? '6443'),
     mqttPort: port('mqtt-port', values['mqtt-port'] ?? '8883'), advertise: values['advertise-address'] ?? '127.0.0.1', serviceCIDR: cidr('service-cidr', values['service-cidr'] ?? '10.96.0.0/16'),
     podCIDR: cidr('pod-cidr', values['pod-cidr'] ?? '10.244.0.0/16'), nodePortRange: { from: Number(range[1]), to: Number(range[2]) }, tlsNames: values['tls-name'] ?? [],
+    encrypted: resources(values.encrypt ?? 'secrets'), ...(values['encryption-key-file'] === undefined ? {} : { encryptionKeyFile: resolve(values['encryption-key-file']) }),
     lazyFlushMs: flush * 1000, logLevel: level as LogLevel,
   }
 }

@@ -15,9 +15,12 @@ import { createNodeGateway, type NodeGateway } from './broker/node-gateway/gatew
 import type { ControlPlaneConfig } from './config.ts'
 import { startControllers, type Controllers } from './controllers/host.ts'
 import { loadIdentity, type Identity } from './identity.ts'
+import { keyRotation, loadServiceAccountKeys, storedUnder } from './key-rotation.ts'
 import { endpointAddress, publishKubernetesEndpoints } from './kubernetes-endpoints.ts'
 import { startScheduler, type Scheduler } from './scheduler/loop.ts'
 import { createServiceAccountTokens } from './service-account-tokens.ts'
+import { Encryption } from './store/encryption/envelope.ts'
+import { KeyRing } from './store/encryption/key-ring.ts'
 import { openSqliteStore } from './store/sqlite/open.ts'
 
 export interface ControlPlane {
@@ -74,7 +77,11 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   const serviceIp = firstAddress(config.serviceCIDR)
   const identity = await loadIdentity({ dataDir: config.dataDir, clock: host.clock, log: host.log, serviceIp, extraNames: [config.advertise, ...config.tlsNames] })
   const tls = { key: identity.server.keyPem, cert: identity.server.certPem, ca: identity.ca.certPem }
-  const store = await openSqliteStore({ path: join(config.dataDir, 'state.db'), host, lazyFlushMs: config.lazyFlushMs })
+  const keyFile = config.encryptionKeyFile ?? join(config.dataDir, 'pki', 'encryption-keys.json')
+  const encryption = new Encryption({ ring: await KeyRing.load(keyFile), covers: storedUnder(config.encrypted), clock: host.clock, log: host.log.child('encryption') })
+  const store = await openSqliteStore({ path: join(config.dataDir, 'state.db'), host, lazyFlushMs: config.lazyFlushMs, values: encryption })
+  const { keyPem, earlierPem } = await loadServiceAccountKeys(config.dataDir)
+  const tokens = createServiceAccountTokens({ keyPem, alsoPem: earlierPem, clock: host.clock, random: host.random })
 
   let gateway: NodeGateway | undefined
   let scheduler: Scheduler | undefined
@@ -85,7 +92,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   })
   const api = createApiServer({
     store, host, tls, address: config.address, streams, serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange,
-    tokens: createServiceAccountTokens({ keyPem: identity.serviceAccountKeyPem, clock: host.clock, random: host.random }),
+    tokens, documents: keyRotation({ dataDir: config.dataDir, store, encryption, tokens, log: host.log }),
     healthChecks: [
       { name: 'node-gateway', check: () => (gateway ? undefined : 'not started') }, { name: 'scheduler', check: () => (scheduler ? unhealthy(scheduler.health()) : 'not started') },
       { name: 'controllers', check: () => (controllers ? unhealthy(controllers.health()) : 'not started') },

@@ -1,5 +1,5 @@
 /**
- * Who the cluster is: its CA, the server's certificate, the key that signs service-account tokens. Made at the first start, kept in
+ * Who the cluster is: its CA, the server's certificate, the administrator's. Made at the first start, kept in
  * `pki/` of the data folder, readable by root alone.
  */
 import { hostname, networkInterfaces } from 'node:os'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Clock, Log } from '../shared/base/host.ts'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
 import { certificateInfo, renewAt, signedBy } from '../shared/pki/certificate-info.ts'
-import { createCa, createKeyAndCsr, issueCertificate, type KeyPair } from '../shared/pki/certificates.ts'
+import { createCa, issueCertificate, type KeyPair } from '../shared/pki/certificates.ts'
 
 const day = 86_400_000
 /** A cluster in the field outlives its builders' attention: ten years for the CA as k3s and kubeadm have it, one for what renews itself. */
@@ -17,7 +17,6 @@ const leafLife = 365 * day
 export interface Identity {
   readonly ca: KeyPair
   readonly server: KeyPair
-  readonly serviceAccountKeyPem: string
   /** A client certificate of group system:masters. */
   readonly admin: KeyPair
 }
@@ -65,14 +64,7 @@ export async function loadIdentity(options: { dataDir: string; clock: Clock; log
     return await issueCertificate(ca, { commonName: 'kube-apiserver' }, { now, ttl: leafLife, usages: ['server'], dnsNames, ips })
   }, (pair) => fresh(pair) && named(pair))
   const admin = await kept(dir, 'admin', async () => await issueCertificate(ca, { commonName: 'kubernetes-admin', organizations: ['system:masters'] }, { now, ttl: leafLife, usages: ['client'] }), fresh)
-
-  const keyFile = join(dir, 'service-account.key')
-  let serviceAccountKeyPem = await readIfThere(keyFile)
-  if (serviceAccountKeyPem === undefined) {
-    serviceAccountKeyPem = (await createKeyAndCsr({ commonName: 'service-account' })).keyPem
-    await writeFileAtomic(keyFile, serviceAccountKeyPem, { mode: 0o600 })
-  }
-  return { ca, server, admin, serviceAccountKeyPem }
+  return { ca, server, admin }
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')

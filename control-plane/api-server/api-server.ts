@@ -15,6 +15,7 @@ import type { AuditSink } from './audit/auditor.ts'
 import { Auditor } from './audit/auditor.ts'
 import type { Policy as AuditPolicy } from './audit/rules.ts'
 import { Authenticator } from './authn/authenticator.ts'
+import type { ServedDocument } from './authn/openid-documents.ts'
 import { openIdDocuments } from './authn/openid-documents.ts'
 import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
 import { componentUser } from './authn/user.ts'
@@ -58,6 +59,8 @@ export interface ApiServerDeps {
   readonly audit?: { readonly policy: AuditPolicy; readonly sink: AuditSink }
   /** Shown by /healthz, /livez and /readyz beside our own. */
   readonly healthChecks?: readonly HealthCheck[]
+  /** Served beside ours, by path. */
+  readonly documents?: Readonly<Record<string, ServedDocument>>
   /** Where ClusterIPs come from: `10.96.0.0/12`. */
   readonly serviceCIDR: string
   /** Inclusive; upstream's default is 30000 to 32767. */
@@ -139,7 +142,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const pipeline = new Pipeline({
     ctx, registry, authorizer, authenticator, reviewing, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
     metrics, flow, health, aggregation: undefined, auditor: deps.audit && new Auditor({ ...deps.audit, clock: host.clock, metrics }),
-    discovery: new Discovery(served(registry), ['/metrics', ...health.paths], deps.tokens ? openIdDocuments(deps.tokens) : {}),
+    discovery: new Discovery(served(registry), ['/metrics', ...health.paths], { ...(deps.tokens ? openIdDocuments(deps.tokens) : {}), ...deps.documents }),
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)

@@ -39,13 +39,14 @@ export class Discovery {
 
   async handle(asked: Asked): Promise<void> {
     const path = asked.info.path.length > 1 ? asked.info.path.replace(/\/$/, '') : asked.info.path
+    const beside = this.#beside[path]
+    if (beside && (beside.verb === asked.info.verb || (beside.verb === 'get' && asked.info.verb === 'head'))) {
+      const body = await beside.body(asked.req)
+      asked.res.setHeader('Cache-Control', beside.cacheControl)
+      return sendBytes(asked, 200, Buffer.from(JSON.stringify(body)), beside.contentType)
+    }
     if (asked.info.verb !== 'get' && asked.info.verb !== 'head') throw noSuchResource()
     if (path.startsWith('/openapi/')) return this.#openApi(asked, path)
-    const beside = this.#beside[path]
-    if (beside) {
-      asked.res.setHeader('Cache-Control', beside.cacheControl)
-      return sendBytes(asked, 200, Buffer.from(JSON.stringify(beside.body(asked.req))), beside.contentType)
-    }
     const form = negotiate(asked.req.headers.accept)
     const reply: Reply = { ...asked, form }
     if (form.as === 'aggregated-discovery' && (path === '/api' || path === '/apis')) {
@@ -63,7 +64,7 @@ export class Discovery {
     if (path === '/apis') return apiGroupList(this.#served)
     if (path === '/') {
       const groups = groupVersions(this.#served).flatMap(({ group, version: v }) => (group ? [`/apis/${group}`, `/apis/${group}/${v}`] : [`/api/${v}`]))
-      return { paths: [...new Set(['/api', '/apis', '/openapi/v2', '/openapi/v3', '/version', ...groups, ...this.#paths, ...Object.keys(this.#beside)])].sort() }
+      return { paths: [...new Set(['/api', '/apis', '/openapi/v2', '/openapi/v3', '/version', ...groups, ...this.#paths, ...Object.keys(this.#beside).filter((p) => this.#beside[p]?.verb === 'get')])].sort() }
     }
     const [root, first = '', second = '', more] = path.slice(1).split('/')
     if (more !== undefined) return undefined

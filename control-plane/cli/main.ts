@@ -6,6 +6,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import { systemClock } from '../../shared/host/clock.ts'
 import { apply } from './commands/apply.ts'
 import { get, type GetOptions } from './commands/get.ts'
+import { rotate } from './commands/rotate.ts'
 import { createToken } from './commands/token.ts'
 import { connect, type Connection } from './connection.ts'
 import { pathOf, resourceNamed } from './resource-names.ts'
@@ -51,6 +52,12 @@ program.command('delete').description('delete an object').argument('<type>').arg
 const token = program.command('token').description('tokens with which nodes join')
 token.command('create').description('make a token and print it').option('--ttl <duration>', 'how long it may be used', '24h').option('--description <text>')
   .action((o: { ttl: string; description?: string }) => withConnection(async (c) => line(await createToken(c, o, systemClock.now()))))
+
+program.command('rotate').description('use a new key while the cluster runs').argument('<what>', 'encryption-key (of stored secrets) or token-key (that signs service-account tokens)')
+  .action((what: string) => {
+    if (what !== 'encryption-key' && what !== 'token-key') throw new Error(`cannot rotate ${JSON.stringify(what)}: encryption-key or token-key`)
+    return withConnection(async (c) => line(await rotate(c, what)))
+  })
 
 program.command('ready').description('exit code 0 when the API server is ready')
   .action(() => withConnection(async (c) => line(await c.call<string>('GET', '/readyz'))))
