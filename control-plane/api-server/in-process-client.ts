@@ -22,13 +22,16 @@ import { list } from './verbs/list.ts'
 import { applyPatch, patch, patchType } from './verbs/patch.ts'
 import { readObject } from './verbs/read.ts'
 import { update } from './verbs/update.ts'
-import { allInVersion, askedOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
+import { allInVersion, askedOf, endOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
 import { openWatch } from './watch/source.ts'
 import { inVersionAsked } from './watch/versioned-source.ts'
 
 export interface InProcessDeps extends ResourceDeps { readonly authorizer: Authorizer; readonly stopping: AbortSignal }
 
-interface Where { namespace?: string | undefined; name?: string; subresource?: string; dryRun?: boolean | undefined }
+interface Where { namespace?: string | undefined; name?: string; subresource?: string; dryRun?: boolean | undefined; fieldManager?: string | undefined }
+
+/** `kube-scheduler` of `system:kube-scheduler`: components are known by their names where they write. */
+const componentName = ({ name }: User): string => name.slice(name.lastIndexOf(':') + 1)
 
 /** What a request over HTTPS would be answered. */
 function translated(e: unknown): unknown {
@@ -60,6 +63,7 @@ export class InProcessClient implements ApiClient {
     if (!definition) throw noSuchResource()
     const target: Target = {
       ...versionsOf(definition), namespace: definition.namespaced ? where.namespace ?? '' : '', name: where.name ?? '', subresource: where.subresource ?? '', user: this.#user, dryRun: where.dryRun ?? false,
+      manager: where.fieldManager ?? componentName(this.#user),
     }
     const asked = { ...target, user: this.#user, verb, isResourceRequest: true, group: ref.group, resource: ref.resource, path: '' }
     authorize(authorizer, asked)
@@ -85,11 +89,13 @@ export class InProcessClient implements ApiClient {
 
   async *watch<T extends KubeObject>(ref: ResourceRef<T>, options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent<T>, void, void> {
     const { ctx, stopping } = this.#deps
+    let served: readonly AbortSignal[] = []
     const source = await this.#do(() => {
       const target = this.#target('watch', ref, options)
+      served = endOf(askedOf(target))
       return inVersionAsked(askedOf(target), ctx.objects, openWatch(ctx, target, options))
     })
-    const ended = AbortSignal.any([signal, stopping])
+    const ended = AbortSignal.any([signal, stopping, ...served])
     try {
       for (const { type, entry } of source.initial) yield { type, object: ctx.objects.object(entry) as Stored<T> }
       for (;;) {
@@ -107,7 +113,7 @@ export class InProcessClient implements ApiClient {
 
   create<T extends KubeObject>(ref: ResourceRef<T>, object: T & { metadata: { namespace?: string } }, options: WriteOptions = {}): Promise<Stored<T>> {
     return this.#do(async () => {
-      const target = this.#target('create', ref, { namespace: object.metadata.namespace, dryRun: options.dryRun })
+      const target = this.#target('create', ref, { namespace: object.metadata.namespace, dryRun: options.dryRun, fieldManager: options.fieldManager })
       const written = await create(this.#deps.ctx, target, await toStored(target, decodeObject(askedOf(target), object, 'json', 'Strict').object))
       return freezeJson(await inVersion(askedOf(target), written.object)) as Stored<T>
     })
@@ -117,7 +123,7 @@ export class InProcessClient implements ApiClient {
     return this.#do(async () => {
       const { ctx } = this.#deps
       const { subresource = '' } = options
-      const target = this.#target('update', ref, { namespace: object.metadata?.namespace, name: object.metadata?.name ?? '', subresource, dryRun: options.dryRun })
+      const target = this.#target('update', ref, { namespace: object.metadata?.namespace, name: object.metadata?.name ?? '', subresource, dryRun: options.dryRun, fieldManager: options.fieldManager })
       const mapping = askedOf(target).subresources.scale
       if (subresource === 'scale' && mapping) {
         const scale = decodeObject<Scale>(scaleKind, object, 'json', 'Strict').object
@@ -134,7 +140,7 @@ export class InProcessClient implements ApiClient {
     return this.#do(async () => {
       const { ctx } = this.#deps
       const { subresource = '' } = options
-      const target = this.#target('patch', ref, { ...key, subresource, dryRun: options.dryRun })
+      const target = this.#target('patch', ref, { ...key, subresource, dryRun: options.dryRun, fieldManager: options.fieldManager })
       const mapping = askedOf(target).subresources.scale
       const known = patchType(type)
       if (subresource === 'scale' && mapping) {

@@ -5,6 +5,7 @@ import { badRequest, StatusError } from '../../shared/base/errors.ts'
 import type { User } from './authn/user.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import { deleteRequest, listRequest, writeQuery } from './request-options.ts'
+import { managerName } from './managed-fields/manager-name.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
@@ -55,7 +56,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const definition = deps.registry.find(info.group, info.version, info.resource)
   if (!definition) throw noSuchResource()
   if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()
-  const target: Target = { ...versionsOf(definition), namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false, request: factsOf(exchange) }
+  const target: Target = { ...versionsOf(definition), namespace: info.resource === 'namespaces' ? '' : info.namespace, name: info.name, subresource: info.subresource, user, dryRun: false, manager: managerName(info.query.get('fieldManager'), exchange.req.headers['user-agent']), request: factsOf(exchange) }
   if (definition.deprecation) exchange.warnings.push(definition.deprecation)
   if (info.subresource) return handleSubresource(deps, exchange, target)
   const verb = verbs[info.verb]

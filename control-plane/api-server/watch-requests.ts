@@ -4,7 +4,7 @@ import { watchRequest } from './request-options.ts'
 import type { Exchange } from './resource-requests.ts'
 import { includeObject } from './server-response.ts'
 import type { ApiContext, Target } from './verbs/context.ts'
-import { askedOf } from './verbs/versions.ts'
+import { askedOf, endOf } from './verbs/versions.ts'
 import type { WatchSource } from './watch/source.ts'
 import { openWatch } from './watch/source.ts'
 import { errorEvent, streamWatch } from './watch/stream.ts'
@@ -44,5 +44,5 @@ export async function watch(ctx: ApiContext, exchange: Exchange, target: Target)
   begin(exchange)
   await streamWatch(res, source, {
     definition: askedOf(target), form, includeObject: include, bookmarks: request.allowWatchBookmarks === true, objects: ctx.objects, clock, lasts, counted: exchange.counted,
-  }, AbortSignal.any([ended, timeout.signal]))
+  }, AbortSignal.any([ended, timeout.signal, ...endOf(askedOf(target))]))
 }

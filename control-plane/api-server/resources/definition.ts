@@ -31,6 +31,8 @@ export interface StrategyContext {
   readonly dryRun: boolean
   /** The subresource written through, `''` for the object itself. */
   readonly subresource: string
+  /** `validate` is followed by `validateUpdate`. */
+  readonly updating?: true
 }
 
 /** How a resource behaves beyond its schema. All optional: what is left out does nothing. Order on create: default, prepareForCreate, validate; on update: default, prepareForUpdate, validate, validateUpdate. */
@@ -44,6 +46,8 @@ export interface Strategy<T extends KubeObject> {
   validate?(object: T, context: StrategyContext): readonly FieldError[]
   /** Immutable fields and legal transitions; run in addition to `validate`. `subresource` in the context tells status writes apart. */
   validateUpdate?(object: T, old: T, context: StrategyContext): readonly FieldError[]
+  /** Marks of its own on an object whose deletion begins now: finalizers, conditions. `metadata.deletionTimestamp` is set. */
+  prepareForDelete?(object: T, context: StrategyContext): void
   /** Texts for `Warning:` headers. */
   warnings?(object: T): readonly string[]
   /** Grace period in seconds for a deletion, given what the client asked for (undefined: nothing). Undefined result: no graceful deletion, gone at once. */
@@ -99,6 +103,10 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly version: string
   readonly resource: string
   readonly singular: string
+  /** Aborts when the resource is no longer served in this form: its watches end. Undefined for what is built in. */
+  readonly ended?: AbortSignal
+  /** Text of a `Warning:` header on every request in this version. */
+  readonly deprecation?: string
   readonly kind: string
   readonly listKind: string
   readonly shortNames: readonly string[]
@@ -110,6 +118,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Left out by what is stored in its own form: nearly everything. */
   readonly storage?: StorageForm
   readonly verbs: readonly ('get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection')[]
+  /** What discovery says where it is less than `verbs`: a resource that is going still lets its instances be updated. */
+  readonly listedVerbs?: ResourceDefinition['verbs']
   readonly durability: Durability
   /** Writes through `status` have their own class: `lazy` unless given. */
   readonly statusDurability?: Durability

@@ -57,6 +57,9 @@ export class LiveRegistry implements Registry {
     this.#changed()
   }
 
+  /** Built in whatever is registered: such a name is never given to a custom resource. */
+  isBuiltIn(group: string, resource: string): boolean { return this.#builtIn.some((d) => d.group === group && d.resource === resource) }
+
   /** Serves nothing of this owner any more. */
   remove(owner: string): void { this.replace(owner, []) }
 

@@ -6,6 +6,7 @@ import { clusterRoles } from './cluster-roles.ts'
 import { configMaps } from './config-maps.ts'
 import { controllerRevisions } from './controller-revisions.ts'
 import { cronJobs } from './cron-jobs.ts'
+import { customResourceDefinitions } from './custom-resource-definitions.ts'
 import { daemonSets } from './daemon-sets.ts'
 import { deployments } from './deployments.ts'
 import { endpointSlices } from './endpoint-slices.ts'
@@ -35,6 +36,7 @@ export type { Registry } from './live-registry.ts'
 const builtIn: readonly ResourceDefinition[] = [
   namespaces, nodes, pods, configMaps, secrets, serviceAccounts, services, endpoints, events, replicationControllers,
   persistentVolumes, persistentVolumeClaims, podTemplates, endpointSlices, leases, replicaSets, deployments, daemonSets, statefulSets, controllerRevisions, jobs, cronJobs, roles, roleBindings, clusterRoles, clusterRoleBindings, certificateSigningRequests,
+  customResourceDefinitions,
 ]
 /** What every server begins with. Custom resources come and go in its own copy. */
 export const createRegistry = (): LiveRegistry => new LiveRegistry(builtIn)

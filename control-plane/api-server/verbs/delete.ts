@@ -6,7 +6,7 @@ import type { Entry } from '../../store/store.ts'
 import { invalid } from '../encode/validation-status.ts'
 import { admissionRequest } from './admission-request.ts'
 import type { ApiContext, Target } from './context.ts'
-import { named, timestamp } from './context.ts'
+import { named, strategyContext, timestamp } from './context.ts'
 import { goneWith } from './gone.ts'
 import { currentEntry } from './mutate.ts'
 import { storedAs } from './stored-form.ts'
@@ -99,6 +99,7 @@ function marked(ctx: ApiContext, target: Target, request: DeleteRequest, old: St
     meta.deletionTimestamp = timestamp(now + (grace ?? 0) * 1000)
     meta.deletionGracePeriodSeconds = grace ?? 0
     if (meta.generation) meta.generation++
+    target.definition.strategy.prepareForDelete?.(object, strategyContext(ctx, target))
   } else if (grace !== undefined && meta.deletionGracePeriodSeconds && grace < meta.deletionGracePeriodSeconds) {
     // A second, more impatient request shortens the grace period, counted from the first one's start.
     const began = Date.parse(meta.deletionTimestamp) - meta.deletionGracePeriodSeconds * 1000

@@ -11,6 +11,7 @@ import { admissionRequest } from './admission-request.ts'
 import type { ApiContext, Target } from './context.ts'
 import { named, strategyContext } from './context.ts'
 import { goneWith } from './gone.ts'
+import { keepTimes, own } from './ownership.ts'
 import type { Written } from './stored-form.ts'
 import { inStoredOrder, storedAs } from './stored-form.ts'
 import { currentForm } from './versions.ts'
@@ -30,6 +31,8 @@ export interface Mutation {
   readonly attempts?: number
   /** The change was admitted in another form (a scale, a binding): the object is not admitted again. */
   readonly admitted?: true
+  /** The change has set `managedFields` itself. */
+  readonly owned?: true
 }
 
 export const durabilityOf = (target: Target) =>
@@ -58,7 +61,10 @@ async function attemptOnce(ctx: ApiContext, target: Target, mutation: Mutation, 
   const request = mutation.admitted ? undefined : admissionRequest(target, 'UPDATE', { object, old })
   let committed = false
   try {
+    target.definition.strategy.default?.(object)
+    if (!mutation.owned) await own(ctx, target, old, object)
     await judge(ctx, target, request, object, old)
+    keepTimes(object, old)
     if (equalJson(object, old)) return { object: old, bytes: entry.value, created: false }
     if (target.dryRun) return { object: object as Stored<KubeObject>, created: false }
     const result = await write(ctx, target, object, entry)
@@ -102,8 +108,7 @@ function newFinalizers(object: KubeObject, old: KubeObject): FieldError[] {
 
 async function judge(ctx: ApiContext, target: Target, request: AdmissionRequest | undefined, object: KubeObject, old: Stored<KubeObject>): Promise<void> {
   const { strategy } = target.definition
-  const context = strategyContext(ctx, target)
-  strategy.default?.(object)
+  const context = { ...strategyContext(ctx, target), updating: true } as const
   if (request) await ctx.admission.mutate(request)
   strategy.prepareForUpdate?.(object, old, context)
   const errors = [...newFinalizers(object, old), ...(strategy.validate?.(object, context) ?? []), ...(strategy.validateUpdate?.(object, old, context) ?? [])]

@@ -41,6 +41,8 @@ export function applyPatch(definition: Pick<ResourceDefinition, 'schema'>, type:
   }
 }
 
+const notForCustom = 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml'
+
 export interface PatchRequest {
   readonly type: PatchType
   readonly patch: unknown
@@ -51,6 +53,8 @@ export interface PatchRequest {
 
 export async function patch(ctx: ApiContext, target: Target, request: PatchRequest): Promise<Written> {
   const definition = askedOf(target)
+  // Kinds without a generated schema have no merge keys.
+  if (definition.codec && request.type === 'application/strategic-merge-patch+json') throw new StatusError('UnsupportedMediaType', notForCustom)
   let warnings: readonly string[] = []
   const written = await mutate(ctx, target, {
     attempts: PATCH_RETRIES,

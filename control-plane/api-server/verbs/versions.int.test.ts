@@ -55,7 +55,7 @@ it('watches show the version asked for, in process and over HTTPS', async () => 
     const name = client === admin ? 'far' : 'near'
     const stop = new AbortController()
     const { metadata } = await client.list(notes, { namespace: 'default' })
-    const events = client.watch(notes, { namespace: 'default', ...(metadata.resourceVersion ? { resourceVersion: metadata.resourceVersion } : {}) }, stop.signal)
+    const events = client.watch(notes, { namespace: 'default', resourceVersion: metadata.resourceVersion ?? '' }, stop.signal)[Symbol.asyncIterator]()
     const next = async () => (await events.next()).value as { type: string; object: Note }
     const first = next()
     await admin.create(configMaps, { metadata: { namespace: 'default', name }, data: { a: 'b' } } as never)

@@ -20,6 +20,9 @@ export const versionsOf = (definition: ResourceDefinition): Pick<Target, 'defini
 /** The version the request is in: what decodes its body and prints its answer. */
 export const askedOf = (target: Target): ResourceDefinition => target.asked ?? target.definition
 
+/** What ends the watches of a definition, for `AbortSignal.any`. */
+export const endOf = (definition: ResourceDefinition): readonly AbortSignal[] => (definition.ended ? [definition.ended] : [])
+
 /** A decoded body, with its own version's defaults, in the stored form. */
 export async function toStored(target: Target, object: KubeObject): Promise<KubeObject> {
   const { asked } = target
