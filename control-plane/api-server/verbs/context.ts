@@ -6,6 +6,7 @@ import type { AdmissionChain } from '../admission/chain.ts'
 import type { TokenIssuer } from '../authn/service-account.ts'
 import type { User } from '../authn/user.ts'
 import type { ResourceDefinition, StrategyContext } from '../resources/definition.ts'
+import type { Registry } from '../resources/live-registry.ts'
 import type { ObjectCache } from '../watch/cache.ts'
 
 export interface ApiContext {
@@ -14,6 +15,8 @@ export interface ApiContext {
   readonly host: Host
   readonly admission: AdmissionChain
   readonly issuer?: TokenIssuer
+  /** Where the other versions of a kind are found. */
+  readonly registry?: Registry
 }
 
 /** What a request is about. `name` is `''` for collections and for creation. */
@@ -29,6 +32,8 @@ export interface Target {
   readonly subresource: string
   readonly user: User
   readonly dryRun: boolean
+  /** Who is written down as the owner of what a write changes; `''`: somebody without a name. Undefined: nobody, the fields keep their owners. */
+  readonly manager?: string
   /** Of the request that this came with; undefined in process, where nobody reads warnings. */
   readonly request?: RequestFacts
 }

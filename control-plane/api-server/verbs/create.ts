@@ -8,6 +8,7 @@ import type { FieldError } from '../resources/definition.ts'
 import { admissionRequest } from './admission-request.ts'
 import type { ApiContext, Target } from './context.ts'
 import { named, strategyContext, timestamp } from './context.ts'
+import { own } from './ownership.ts'
 import { randomSuffix } from './random-suffix.ts'
 import type { Written } from './stored-form.ts'
 import { inStoredOrder, storedAs } from './stored-form.ts'
@@ -46,11 +47,16 @@ function giveIdentity(ctx: ApiContext, object: KubeObject): void {
   meta.creationTimestamp = timestamp(ctx.host.clock.now())
 }
 
+export interface CreateOptions {
+  /** `managedFields` of the object are as they are to be stored. */
+  readonly owned?: true
+}
+
 /**
  * Creates `object`, which becomes the verb's own. Order: defaults, mutating admission, strategy, validation, validating admission, store.
  * Rejects with AlreadyExists, Invalid, Forbidden, or NotFound (of the namespace).
  */
-export async function create(ctx: ApiContext, target: Target, object: KubeObject): Promise<Written> {
+export async function create(ctx: ApiContext, target: Target, object: KubeObject, options: CreateOptions = {}): Promise<Written> {
   settleNamespace(target, object)
   const meta = object.metadata ?? {}
   if (target.name && meta.name && meta.name !== target.name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${target.name})`)
@@ -58,23 +64,24 @@ export async function create(ctx: ApiContext, target: Target, object: KubeObject
     if (meta.resourceVersion !== '0') throw badRequest('resourceVersion should not be set on objects to be created')
     delete meta.resourceVersion
   }
-  if (meta.name || !meta.generateName) return createNamed(ctx, target, object)
+  if (meta.name || !meta.generateName) return createNamed(ctx, target, object, options)
   for (let attempt = 1; ; attempt++) {
     const copy = copyJson(object)
     copy.metadata = { ...copy.metadata, name: meta.generateName.slice(0, MAX_PREFIX) + randomSuffix(ctx.host.random) }
     try {
-      return await createNamed(ctx, target, copy)
+      return await createNamed(ctx, target, copy, options)
     } catch (e) {
       if (!(e instanceof StatusError) || e.reason !== ('AlreadyExists' satisfies Reason) || attempt === GENERATE_ATTEMPTS) throw e
     }
   }
 }
 
-async function createNamed(ctx: ApiContext, target: Target, object: KubeObject): Promise<Written> {
+async function createNamed(ctx: ApiContext, target: Target, object: KubeObject, { owned }: CreateOptions): Promise<Written> {
   const { definition } = target
   const { strategy } = definition
   const context = strategyContext(ctx, target)
   strategy.default?.(object)
+  if (!owned) await own(ctx, target, undefined, object)
   const request = admissionRequest(target, 'CREATE', { object, name: object.metadata?.name ?? '' })
   let committed = false
   try {

@@ -12,11 +12,11 @@ import type { ObjectCache } from '../watch/cache.ts'
 export const typePrefix = (definition: ResourceDefinition): string =>
   `{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},`
 
-/** A shallow copy with kind, apiVersion and metadata in front; `managedFields` and `selfLink` are not kept. */
+/** A shallow copy with kind, apiVersion and metadata in front, `managedFields` last in that; `selfLink` is not kept. */
 export function inStoredOrder(definition: ResourceDefinition, object: KubeObject): KubeObject {
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object
-  const { managedFields: _managed, selfLink: _self, ...meta } = metadata ?? {}
-  return { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata: meta, ...rest }
+  const { managedFields, selfLink: _self, ...meta } = metadata ?? {}
+  return { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata: managedFields ? { ...meta, managedFields } : meta, ...rest }
 }
 
 /** For the store to call with the revision it gives: writes it into the object and gives its bytes. The object goes to the cache, the caller gives it up. */
