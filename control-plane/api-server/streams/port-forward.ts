@@ -101,7 +101,7 @@ class PairedStreams {
   async #forward(error: SpdyStream, data: SpdyStream, port: number): Promise<void> {
     this.#running++
     error.resume()
-    const failed = (e: unknown): void => { if (!error.destroyed) error.write(`an error occurred forwarding ${port}: ${messageOf(e)}`) }
+    const failed = (e: unknown): void => { if (!error.destroyed) error.write(`error forwarding port ${port}: ${messageOf(e)}`) }
     try {
       const target = await this.#open(port)
       if (data.destroyed) target.destroy()

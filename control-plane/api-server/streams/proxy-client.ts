@@ -61,7 +61,7 @@ async function begin(req: IncomingMessage, target: ProxyTarget, open: OpenTarget
     throw unreachable(e)
   }
   const options: RequestOptions = {
-    method: req.method ?? 'GET', path: `${rest || '/'}${query}`, headers: headersFor(req, target, path, upgrade), createConnection: () => connection, setDefaultHeaders: false, agent: false,
+    method: req.method ?? 'GET', path: `${rest || '/'}${query}`, headers: headersFor(req, target, path, upgrade), createConnection: () => connection, setDefaultHeaders: false,
   }
   const request = httpRequest(options)
   return { request, connection }
