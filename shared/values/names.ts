@@ -40,6 +40,16 @@ export function validateDns1123Subdomain(value: string): string[] {
   return found
 }
 
+/** `*.example.com`. */
+export function validateWildcardDns1123Subdomain(value: string): string[] {
+  const found: string[] = []
+  if (value.length > 253) found.push(maxLengthMessage(253))
+  if (!value.startsWith('*.') || !dns1123Subdomain.test(value.slice(2))) {
+    found.push(regexMessage("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character", `\\*\\.${label}(\\.${label})*`, '*.example.com'))
+  }
+  return found
+}
+
 export function validateDns1035Label(value: string): string[] {
   const found: string[] = []
   if (value.length > 63) found.push(maxLengthMessage(63))

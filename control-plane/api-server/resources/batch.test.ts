@@ -73,7 +73,7 @@ describe('jobs', () => {
     expect(update({ spec: { template } }, (j) => { Object.assign(j.spec, { parallelism: 4, completions: 2 }) })).toEqual(['spec.completions: Invalid value: 2: field is immutable'])
     expect(update({ spec: indexed }, (j) => { Object.assign(j.spec, { parallelism: 4, completions: 4 }) })).toEqual([])
     expect(update({ spec: indexed }, (j) => { Object.assign(j.spec, { completions: 4 }) })).toEqual(['spec.completions: Invalid value: 4: can only be modified in tandem with spec.parallelism'])
-    const place = (j: Loose): void => { Object.assign((j.spec as { template: { spec: object } }).template.spec, { nodeSelector: { a: 'b' } }) }
+    const place = (j: Loose): void => { Object.assign((j.spec as unknown as { template: { spec: object } }).template.spec, { nodeSelector: { a: 'b' } }) }
     expect(update({ spec: { template, suspend: true } }, place)).toEqual([])
     expect(update({ spec: { template, suspend: true }, status: { startTime: '2024-01-01T00:00:00Z' } }, place).map((s) => s.split(':')[0])).toEqual(['spec.template'])
     expect(update({ spec: { template } }, place).map((s) => s.split(':')[0])).toEqual(['spec.template'])

@@ -41,7 +41,8 @@ function validateSchedule(schedule: string | undefined): FieldError[] {
 
 function isKnownZone(zone: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined
+    Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
   } catch {
     return false
   }

@@ -36,6 +36,9 @@ export const ageColumn: Column<KubeObject> = {
   value: (object, { now }) => since(object.metadata?.creationTimestamp, now),
 }
 
+/** Of kinds without columns of their own: when they were made, which kubectl prints as it is. */
+export const createdColumn: Column<KubeObject> = { name: 'Created At', type: 'date', priority: 0, description: ageColumn.description, value: (o) => o.metadata?.creationTimestamp ?? null }
+
 /** A column without a description worth repeating. */
 export const column = <T extends KubeObject>(name: string, value: Column<T>['value'], options: { type?: Column<T>['type']; wide?: true; description?: string; format?: 'name' } = {}): Column<T> =>
   ({ name, type: options.type ?? 'string', priority: options.wide ? 1 : 0, description: options.description ?? '', value, ...(options.format ? { format: options.format } : {}) })

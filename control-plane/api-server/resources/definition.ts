@@ -25,9 +25,10 @@ export interface StrategyContext {
   /** Wall clock, milliseconds. */
   readonly now: number
   readonly user: string
-  /** Groups and uid of the user, for kinds that record who asked (certificate signing requests). */
+  /** Groups, uid and extra of the user, for kinds that record who asked (certificate signing requests). */
   readonly groups?: readonly string[]
   readonly uid?: string
+  readonly extra?: Readonly<Record<string, readonly string[]>>
   readonly dryRun: boolean
   /** The subresource written through, `''` for the object itself. */
   readonly subresource: string

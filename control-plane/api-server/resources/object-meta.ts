@@ -1,9 +1,9 @@
 /** Rules every object's metadata keeps: `k8s.io/apimachinery/pkg/api/validation` (`ValidateObjectMeta`, `ValidateObjectMetaUpdate`). Pure. */
-import type { LabelSelector, ObjectMeta, OwnerReference } from '../../../shared/api/meta-v1.ts'
+import type { Condition, LabelSelector, ObjectMeta, OwnerReference } from '../../../shared/api/meta-v1.ts'
 import { equalJson } from '../../../shared/values/json-value.ts'
 import { validateDns1123Label, validateDns1123Subdomain, validateLabelValue, validateQualifiedName } from '../../../shared/values/names.ts'
 import type { FieldError } from './definition.ts'
-import { forbidden, immutableMessage, invalidFor, invalidValue, required } from './findings.ts'
+import { duplicate, forbidden, immutableMessage, invalidFor, invalidValue, notSupported, required, tooLong } from './findings.ts'
 
 /** Upstream's `TotalAnnotationSizeLimitB`. */
 const annotationLimit = 256 * 1024
@@ -118,3 +118,22 @@ export function validateLabelSelector(selector: LabelSelector | undefined, field
 
 /** An immutable field: a finding where it changed. */
 export const unchanged = (field: string, value: unknown, old: unknown): FieldError[] => (equalJson(value ?? null, old ?? null) ? [] : [invalidValue(field, value ?? null, immutableMessage)])
+
+/** Rules of a list of `metav1.Condition` (`ValidateConditions`). */
+export function validateConditions(conditions: readonly Condition[] | undefined, field: string): FieldError[] {
+  const seen = new Set<string>()
+  return (conditions ?? []).flatMap((c, i) => {
+    const at = `${field}[${i}]`
+    const found: FieldError[] = seen.has(c.type) ? [duplicate(`${at}.type`, c.type)] : []
+    seen.add(c.type)
+    found.push(...(c.type ? invalidFor(`${at}.type`, c.type, validateQualifiedName(c.type)) : [required(`${at}.type`, 'must be set')]))
+    if (!['False', 'True', 'Unknown'].includes(c.status)) found.push(notSupported(`${at}.status`, c.status ?? '', ['False', 'True', 'Unknown']))
+    if ((c.observedGeneration ?? 0) < 0) found.push(invalidValue(`${at}.observedGeneration`, c.observedGeneration, 'must be greater than or equal to zero'))
+    if (!c.lastTransitionTime) found.push(required(`${at}.lastTransitionTime`, 'must be set'))
+    if (!c.reason) found.push(required(`${at}.reason`, 'must be set'))
+    else if (!/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/.test(c.reason)) {
+      found.push(invalidValue(`${at}.reason`, c.reason, "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name', or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')"))
+    } else if (c.reason.length > 1024) found.push(tooLong(`${at}.reason`, 1024))
+    return (c.message ?? '').length > 32 * 1024 ? [...found, tooLong(`${at}.message`, 32 * 1024)] : found
+  })
+}

@@ -42,3 +42,13 @@ function setOrDelete<T extends object, K extends keyof T>(target: T, key: K, val
   if (value === undefined) delete target[key]
   else target[key] = value
 }
+
+/** For kinds with generations but without a status. */
+export function firstGeneration(object: KubeObject): void {
+  if (object.metadata) object.metadata.generation = 1
+}
+export function countSpecChanges(object: KubeObject, old: KubeObject): void {
+  if (!object.metadata) return
+  const generation = old.metadata?.generation ?? 0
+  object.metadata.generation = equalJson((object as Split).spec, (old as Split).spec) ? generation : generation + 1
+}

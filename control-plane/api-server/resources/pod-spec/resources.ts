@@ -47,3 +47,6 @@ export function validateResources(resources: ResourceRequirements | undefined, f
   }
   return found
 }
+
+/** What a pod costs besides its containers: a list of limits. `field`: the path before `.podFixed` or `.overhead`, as upstream prints it. */
+export const validateOverhead = (overhead: Readonly<Record<string, string>> | undefined, field: string): FieldError[] => validateResources({ limits: { ...overhead } }, field)
