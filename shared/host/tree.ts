@@ -1,6 +1,6 @@
 /** Folders and files of running things: state that a crash may tear, so that no write waits for the disk. For what must survive a power cut see `files.ts`. */
 import { watch } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, readlink, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, readlink, realpath, rename, rm, stat, statfs, writeFile, truncate } from 'node:fs/promises'
 
 const isMissing = (e: unknown): boolean => { const code = (e as NodeJS.ErrnoException).code; return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESRCH' || code === 'ENODEV' }
 
@@ -16,6 +16,8 @@ export const writeText = (path: string, text: string, mode = 0o600): Promise<voi
 export const replaceText = async (path: string, text: string): Promise<void> => { await writeFile(`${path}.tmp`, text, { mode: 0o600 }); await rename(`${path}.tmp`, path) }
 /** Makes a file where there is none. */
 export const touch = async (path: string, mode = 0o640): Promise<void> => { await (await open(path, 'a', mode)).close() }
+/** Shortens a file to `size` bytes. */
+export const cut = (path: string, size: number): Promise<void> => truncate(path, size)
 /** Size and time of last change, undefined where there is no such file. */
 export const fileFacts = async (path: string): Promise<{ size: number; mtimeMs: number } | undefined> => { try { return await stat(path) } catch (e) { if (isMissing(e)) return undefined; throw e } }
 export const realPath = async (path: string): Promise<string | undefined> => { try { return await realpath(path) } catch (e) { if (isMissing(e)) return undefined; throw e } }

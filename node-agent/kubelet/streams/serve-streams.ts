@@ -73,7 +73,11 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
     async attach(p, path) {
       const { container, files } = running(p)
       if (p.tty && !files.tty) throw badRequest(`container "${p.container}" has no TTY`)
-      return session(path, p, () => deps.runtime.attach(container.id, { stdin: p.stdin && files.stdin, tty: files.tty }))
+      // The container's end is none of the session's: its code is in the pod's status.
+      return session(path, p, async () => {
+        const opened = await deps.runtime.attach(container.id, { stdin: p.stdin && files.stdin, tty: files.tty })
+        return { ...opened, exit: opened.exit.then(() => 0) }
+      })
     },
     async logs(p, path) {
       const open = openLog({ runtime: deps.runtime, find: deps.find, params: p })

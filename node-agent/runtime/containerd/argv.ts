@@ -26,6 +26,12 @@ export const containers = (e: Engine): string[] => ctr(e, 'containers', 'ls', '-
 export const runContainer = (e: Engine, r: { id: string; configPath: string; logPath: string; pidFile: string }): string[] => ctr(e, 'run', '--detach', '--runc-root', e.runcRoot,
   '--label', `${ownerLabel}=${owner}`, '--config', r.configPath, '--log-uri', `file://${r.logPath.split('/').map(encodeURIComponent).join('/')}`, '--pid-file', r.pidFile, r.id)
 
+/** Stays until the container ends: its input and output are this command's own. */
+export const runHeld = (e: Engine, r: { id: string; configPath: string; pidFile: string; tty: boolean }): string[] => ctr(e, 'run', '--runc-root', e.runcRoot,
+  '--label', `${ownerLabel}=${owner}`, '--config', r.configPath, '--pid-file', r.pidFile, ...(r.tty ? ['--tty'] : []), r.id)
+/** The same for a container that runs already and has lost its holder. */
+export const attachTask = (e: Engine, id: string): string[] => ctr(e, 'tasks', 'attach', id)
+
 /** Removes container and ended task in one go. */
 export const removeContainers = (e: Engine, ids: readonly string[]): string[] => ctr(e, 'containers', 'delete', ...ids)
 export const killTask = (e: Engine, id: string): string[] => ctr(e, 'tasks', 'kill', '--signal', 'SIGKILL', '--all', id)

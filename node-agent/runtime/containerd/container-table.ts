@@ -9,10 +9,11 @@ import * as argv from './argv.ts'
 import { oomKills, processesIn } from './cgroup.ts'
 import { LogWatch } from './logs.ts'
 import { parseTasks, type EngineEvent } from './parse.ts'
-import type { ContainerRecord, ExitRecord, Records } from './records.ts'
+import { isHeld, type ContainerRecord, type ExitRecord, type Records } from './records.ts'
 import { recover } from './recover.ts'
 import { removeRoots } from './rootfs.ts'
 import { signalNumber } from '../signals.ts'
+import type { Held, Holders } from './holder.ts'
 
 export interface Entry {
   readonly record: ContainerRecord
@@ -29,7 +30,7 @@ export interface Entry {
   readonly exitSeen: () => void
 }
 
-export interface TableOptions { readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly emit: (event: RuntimeEvent) => void }
+export interface TableOptions { readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly emit: (event: RuntimeEvent) => void }
 type ExitEvent = Extract<EngineEvent, { exitCode: number }>
 
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
@@ -91,6 +92,14 @@ export class ContainerTable {
     entry.pid = pid
     entry.startedAt ??= this.#o.clock.now()
     await this.watchLog(entry)
+    await this.#hold(entry)
+  }
+
+  /** A holder that was ended with the agent before is replaced; what the container wrote meanwhile waits in its pipe. */
+  async #hold({ record }: Entry): Promise<void> {
+    const { holders, engine } = this.#o
+    if (!isHeld(record) || await holders.alive(record.id)) return
+    await holders.start(heldOf(record), argv.attachTask(engine, record.id))
   }
 
   async watchLog(entry: Entry): Promise<void> {
@@ -111,6 +120,7 @@ export class ContainerTable {
     switch (event.type) {
       case 'oom': entry.oom = true; this.#o.emit({ type: 'oom', containerId: id, podUid }); return
       case 'start':
+        this.#starts.get(id)?.()
         // A start that was asked for by an agent killed since, and counted as lost: it must not run beside its successor.
         entry.startedAt ??= this.#o.clock.now()
         if (entry.exit) this.#background(id, () => this.#discard(id, true))
@@ -122,6 +132,10 @@ export class ContainerTable {
       }
     }
   }
+
+  readonly #starts = new Map<string, () => void>()
+  /** Resolves when the engine says that it runs. Ask before starting it. */
+  whenStarted(id: string): Promise<void> { return new Promise((resolve) => this.#starts.set(id, () => { this.#starts.delete(id); resolve() })) }
 
   #background(id: string, work: () => Promise<void>): void {
     work().catch((e: unknown) => this.#o.log.error('container bookkeeping failed', { container: id, error: e as Error }))
@@ -140,6 +154,8 @@ export class ContainerTable {
     await this.#o.records.saveExit(record.id, entry.exit)
     entry.exitSeen()
     this.#o.emit({ type: 'exited', containerId: record.id, podUid: record.podUid })
+    // The holder collects its task itself, and complains into the log where it is gone before.
+    if (isHeld(record)) await this.#o.holders.ended(record.id)
     if (collect) await this.#o.locks.run(record.sandboxId, () => this.#collect(record.id))
     await entry.watch?.save()
     entry.drain()
@@ -208,6 +224,7 @@ export class ContainerTable {
     const { id, podUid, sandboxId } = entry.record
     await this.kill(entry)
     await entry.drained
+    if (isHeld(entry.record)) await this.#o.holders.forget(id)
     await this.#o.locks.run(sandboxId, () => removeRoots([this.#o.records.containerFolder(id)]))
     if (this.#entries.get(id) !== entry) return
     this.forget(id)
@@ -224,6 +241,8 @@ export class ContainerTable {
     }
   }
 }
+
+export const heldOf = (r: ContainerRecord): Held => ({ id: r.id, tty: r.tty, stdin: r.stdin === true, stdinOnce: r.stdinOnce === true, logPath: r.logPath })
 
 function sendSignal(pid: number, signal: number): boolean {
   try { process.kill(pid, signal); return true } catch (e) {

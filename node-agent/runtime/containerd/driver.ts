@@ -15,9 +15,10 @@ import {
 } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { cgroupStats } from './cgroup.ts'
-import { ContainerTable, type Entry } from './container-table.ts'
+import { ContainerTable, heldOf, type Entry } from './container-table.ts'
 import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
+import { Holders } from './holder.ts'
 import { ImageStore } from './images.ts'
 import { readIndex, readLog } from './logs.ts'
 import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
@@ -49,6 +50,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #images: ImageStore
   readonly #stream: EventStream
   readonly #table: ContainerTable
+  readonly #holders: Holders
   readonly #pods = new Map<string, Pod>()
   readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
   /** One change at a time in a pod: a shim that ends with its last container must be gone before the next starts. */
@@ -60,7 +62,8 @@ export class ContainerdRuntime implements Runtime {
     this.#engine = { address: options.address, namespace: options.namespace, runcRoot: `${options.stateDir}/runc` }
     this.#records = new Records(options.dataDir)
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
-    this.#table = new ContainerTable({ engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#emit(event) })
+    this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
+    this.#table = new ContainerTable({ holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#emit(event) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },
@@ -153,7 +156,6 @@ export class ContainerdRuntime implements Runtime {
     await this.#ready()
     const pod = this.#pods.get(sandbox)
     if (!pod) throw new RuntimeError('not-found', `sandbox ${sandbox} does not exist`)
-    if (spec.tty) throw new RuntimeError('unsupported', 'tty: true is not supported with containerd here: its shim writes a terminal\'s output to no log file; exec -t works, and the docker runtime has both')
     const id = containerId(sandbox, spec.name, spec.attempt)
     return this.#locks.run(sandbox, async () => {
       const present = this.#table.get(id)
@@ -161,7 +163,7 @@ export class ContainerdRuntime implements Runtime {
       if (!pod.ready) throw new RuntimeError('create-failed', `sandbox ${sandbox} is not ready`)
       const image = await this.#images.find(spec.image)
       if (!image) throw new RuntimeError('create-failed', `image ${spec.image} is not present`)
-      return launch({ id, pod: { sandboxId: sandbox, spec: pod.record.spec, namespaces: pod.namespaces }, spec, image, engine: this.#engine, records: this.#records, table: this.#table, clock: this.#o.clock, signal })
+      return launch({ id, pod: { sandboxId: sandbox, spec: pod.record.spec, namespaces: pod.namespaces }, spec, image, engine: this.#engine, records: this.#records, table: this.#table, holders: this.#holders, clock: this.#o.clock, signal })
     })
   }
 
@@ -205,8 +207,9 @@ export class ContainerdRuntime implements Runtime {
     return sessionInContainer({ engine: this.#engine, clock: this.#o.clock, stateDir: this.#o.stateDir, id: (await this.#running(id)).record.id, request })
   }
 
-  async attach(_id: string, _request: { stdin: boolean; tty: boolean }): Promise<Session> {
-    throw new RuntimeError('unsupported', 'attach is not supported with containerd here: a container\'s streams belong to its shim; use exec or logs')
+  async attach(id: string, request: { stdin: boolean; tty: boolean }): Promise<Session> {
+    const entry = await this.#running(id)
+    return this.#holders.attach(heldOf(entry.record), { stdin: request.stdin, over: entry.drained })
   }
 
   async #running(id: string): Promise<Entry> {

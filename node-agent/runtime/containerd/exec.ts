@@ -2,7 +2,7 @@
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock } from '../../../shared/base/host.ts'
 import { run } from '../../../shared/host/exec.ts'
-import { readText, removeTree } from '../../../shared/host/tree.ts'
+import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
 import { openSession } from '../session.ts'
 import type { ExecRequest, Session } from '../runtime.ts'
 import * as argv from './argv.ts'
@@ -10,7 +10,12 @@ import { ignore } from '../../../shared/base/ignore.ts'
 
 interface Place { readonly engine: argv.Engine; readonly clock: Clock; readonly stateDir: string; readonly id: string }
 let serial = 0
-const nextPidFile = (p: Place): string => `${p.stateDir}/exec/${process.pid}-${p.id.slice(0, 16)}-${serial++}`
+/** Whatever empties /run while we live must not end all probes: the folder is made again. */
+const nextPidFile = async (p: Place): Promise<string> => {
+  await makeFolder(`${p.stateDir}/exec`)
+  return pidFileOf(p)
+}
+const pidFileOf = (p: Place): string => `${p.stateDir}/exec/${process.pid}-${p.id.slice(0, 16)}-${serial++}`
 
 /** The program in the container, which outlives a killed `runc exec`. */
 async function killInside(pidFile: string): Promise<void> {
@@ -23,7 +28,7 @@ async function killInside(pidFile: string): Promise<void> {
 const aftermath = 1000
 
 export async function execInContainer(request: Place & { argv: readonly string[]; timeout: Millis; maxBytes: number }): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer; timedOut: boolean }> {
-  const pidFile = nextPidFile(request)
+  const pidFile = await nextPidFile(request)
   let timedOut = false
   using _timer = request.clock.after(request.timeout, () => { timedOut = true; void ignore(killInside(pidFile), 'it may have ended by itself') })
   try {
@@ -43,7 +48,7 @@ function startFailure(stderr: string): number | undefined {
 }
 
 export async function sessionInContainer(request: Place & { request: ExecRequest }): Promise<Session> {
-  const pidFile = nextPidFile(request)
+  const pidFile = await nextPidFile(request)
   const { tty, stdin } = request.request
   const session = openSession({ command: argv.exec(request.engine, { id: request.id, pidFile, tty, argv: request.request.argv }), tty, stdin, clock: request.clock, killInside: () => killInside(pidFile) })
   void ignore(session.exit.then(() => removeTree(pidFile), () => removeTree(pidFile)), 'a file on a tmpfs that a reboot empties')

@@ -1,17 +1,18 @@
 /** From a container's spec to its running process: root, record, runtime spec, one `ctr run`. What fails on the way is undone. */
 import type { Clock } from '../../../shared/base/host.ts'
 import { run } from '../../../shared/host/exec.ts'
-import { deviceNode, fileFacts, readText, removeTree, touch, writeText, type DeviceNode } from '../../../shared/host/tree.ts'
+import { cut, deviceNode, fileFacts, readAt, readText, removeTree, touch, writeText, type DeviceNode } from '../../../shared/host/tree.ts'
 import { RuntimeError, type Container, type ContainerSpec, type SandboxSpec } from '../runtime.ts'
 import { resolveUser } from '../user.ts'
 import * as argv from './argv.ts'
-import type { ContainerTable } from './container-table.ts'
+import { heldOf, type ContainerTable } from './container-table.ts'
+import type { Holders } from './holder.ts'
 import { hostDevices } from './devices.ts'
 import { readHostFacts } from './host-facts.ts'
 import type { KnownImage } from './images.ts'
 import type { PodNamespaces } from './netns.ts'
 import { classifyStart } from './parse.ts'
-import { toContainer, type ContainerRecord, type Records } from './records.ts'
+import { isHeld, toContainer, type ContainerRecord, type Records } from './records.ts'
 import { mountRoot, readInRoot, removeRoots, rootPaths, unmountAll } from './rootfs.ts'
 import { argvOf, ociSpec, type HostFacts } from './spec.ts'
 
@@ -23,6 +24,7 @@ export interface LaunchRequest {
   readonly engine: argv.Engine
   readonly records: Records
   readonly table: ContainerTable
+  readonly holders: Holders
   readonly clock: Clock
   readonly signal: AbortSignal
 }
@@ -36,7 +38,7 @@ export async function launch(request: LaunchRequest): Promise<Container> {
   if (argvOf(spec, image.config).length === 0) throw new RuntimeError('create-failed', 'no command specified')
   const record: ContainerRecord = {
     id, sandboxId: pod.sandboxId, podUid, name: spec.name, attempt: spec.attempt, imageId: image.image.id, image: image.image.tags[0] ?? image.image.digests[0] ?? image.image.id, createdAt: clock.now(),
-    logPath: spec.logPath, cgroupPath: `${cgroupParent}/${id}`, stopSignal: image.config.stopSignal || 'SIGTERM', tty: spec.tty,
+    logPath: spec.logPath, cgroupPath: `${cgroupParent}/${id}`, stopSignal: image.config.stopSignal || 'SIGTERM', tty: spec.tty, ...(spec.stdin ? { stdin: true, stdinOnce: spec.stdinOnce } : {}),
   }
   await missingMounts(spec)
   table.starting(id, true)
@@ -46,7 +48,7 @@ export async function launch(request: LaunchRequest): Promise<Container> {
     await Promise.all([mountRoot(records.containerFolder(id), image.layers), touch(spec.logPath)])
     await writeConfig(request, record)
     await table.watchLog(entry)
-    await startIt(request)
+    await (isHeld(record) ? startHeld(request, record) : startIt(request))
     entry.pid = Number(await readText(records.pidPath(id)))
     entry.startedAt = (await fileFacts(records.pidPath(id)))?.mtimeMs ?? clock.now()
     return toContainer(record, { ...entry, exit: undefined })
@@ -81,6 +83,25 @@ async function startIt(request: LaunchRequest): Promise<void> {
     }
     throw classifyStart(output)
   }
+}
+
+/** The command stays: what tells that the container runs is the engine's event, what tells that it does not is the command's end. */
+async function startHeld(request: LaunchRequest, record: ContainerRecord): Promise<void> {
+  const { engine, id, records, table, holders, spec } = request
+  const running = table.whenStarted(id).then(() => true as const)
+  const begin = (await fileFacts(record.logPath))?.size ?? 0
+  const child = await holders.start(heldOf(record), argv.runHeld(engine, { id, configPath: records.configPath(id), pidFile: records.pidPath(id), tty: spec.tty }))
+  const ended = new Promise<false>((resolve) => { child.once('exit', () => resolve(false)); child.once('error', () => resolve(false)) })
+  if (await Promise.race([running, ended])) return
+  const timer = new AbortController()
+  // A program that ends at once: its start is told, though later than its end is seen here.
+  const told = await Promise.race([running, request.clock.sleep(1000, timer.signal).then(() => false, () => false)])
+  timer.abort()
+  if (told) return
+  const said = (await readAt(record.logPath, begin, 8192)).toString()
+  await cut(record.logPath, begin)
+  await holders.forget(id)
+  throw classifyStart(said)
 }
 
 async function writeConfig(request: LaunchRequest, record: ContainerRecord): Promise<void> {

@@ -21,7 +21,12 @@ export interface ContainerRecord {
   readonly cgroupPath: string
   readonly stopSignal: string
   readonly tty: boolean
+  readonly stdin?: boolean
+  readonly stdinOnce?: boolean
 }
+
+/** Somebody must hold the other end of its streams. */
+export const isHeld = (r: ContainerRecord): boolean => r.tty || r.stdin === true
 
 export interface ExitRecord { readonly startedAt: number | undefined; readonly finishedAt: number; readonly exitCode: number; readonly oomKilled: boolean; readonly message: string | undefined }
 
