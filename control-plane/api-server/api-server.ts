@@ -161,7 +161,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     const apiserver = client(componentUser('apiserver'))
     await customResources.load()
     customs = follow('custom resource definitions', customResources.run(stop.signal))
-    await bootstrapObjects(apiserver, deps.serviceCIDR)
+    await bootstrapObjects(apiserver, deps.serviceCIDR, host.clock.now())
     // Not before: both would write the same roles.
     aggregating = follow('aggregated roles', followAggregatedRoles({ store, objects, client: apiserver, log }, stop.signal))
   }

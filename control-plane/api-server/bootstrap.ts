@@ -24,10 +24,11 @@ const kubernetesService = (serviceCIDR: string): KubeObject => ({
   ...{ spec: { type: 'ClusterIP', clusterIP: addressAt(parseCidr(serviceCIDR), 0), sessionAffinity: 'None', ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }] } },
 })
 
-/** What somebody added to a default role stays: only what is missing is made. */
-export async function bootstrapObjects(client: ApiClient, serviceCIDR: string): Promise<void> {
+/** What somebody added to a default role stays: only what is missing is made. `now`: wall clock, milliseconds. */
+export async function bootstrapObjects(client: ApiClient, serviceCIDR: string, now: number): Promise<void> {
   await Promise.all(namespaces.map((name) => ensure(client, refs.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })))
   // The tables of roles are loaded for this and forgotten.
   const { reconcileDefaultRoles } = await import('./authz/default-roles/reconcile.ts')
-  await Promise.all([reconcileDefaultRoles(client), ensure(client, refs.Service, kubernetesService(serviceCIDR))])
+  const { bootstrapConfiguration } = await import('./bootstrap-configuration.ts')
+  await Promise.all([reconcileDefaultRoles(client), ensure(client, refs.Service, kubernetesService(serviceCIDR)), bootstrapConfiguration(client, serviceCIDR, now)])
 }

@@ -1,10 +1,17 @@
 /** The resources our own code works with, by kind. */
 import type * as apps from './apps-v1.ts'
+import type * as autoscaling from './autoscaling-v2.ts'
+import type * as batch from './batch-v1.ts'
 import type * as certificates from './certificates-v1.ts'
 import type * as coordination from './coordination-v1.ts'
 import type * as core from './core-v1.ts'
 import type * as discovery from './discovery-v1.ts'
+import type * as flowcontrol from './flowcontrol-v1.ts'
+import type * as networking from './networking-v1.ts'
+import type * as policy from './policy-v1.ts'
 import type * as rbac from './rbac-v1.ts'
+import type * as scheduling from './scheduling-v1.ts'
+import type * as storage from './storage-v1.ts'
 import type { KubeObject, ResourceRef } from './object.ts'
 
 const ref = <T extends KubeObject>(gv: string, kind: string, resource: string, namespaced = true): ResourceRef<T> => {
@@ -27,6 +34,24 @@ export const refs = {
   Lease: ref<coordination.Lease>('coordination.k8s.io/v1', 'Lease', 'leases'),
   ReplicaSet: ref<apps.ReplicaSet>('apps/v1', 'ReplicaSet', 'replicasets'),
   Deployment: ref<apps.Deployment>('apps/v1', 'Deployment', 'deployments'),
+  PersistentVolume: ref<core.PersistentVolume>('v1', 'PersistentVolume', 'persistentvolumes', false),
+  PersistentVolumeClaim: ref<core.PersistentVolumeClaim>('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
+  DaemonSet: ref<apps.DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets'),
+  StatefulSet: ref<apps.StatefulSet>('apps/v1', 'StatefulSet', 'statefulsets'),
+  ControllerRevision: ref<apps.ControllerRevision>('apps/v1', 'ControllerRevision', 'controllerrevisions'),
+  Job: ref<batch.Job>('batch/v1', 'Job', 'jobs'),
+  CronJob: ref<batch.CronJob>('batch/v1', 'CronJob', 'cronjobs'),
+  PodDisruptionBudget: ref<policy.PodDisruptionBudget>('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets'),
+  LimitRange: ref<core.LimitRange>('v1', 'LimitRange', 'limitranges'),
+  ResourceQuota: ref<core.ResourceQuota>('v1', 'ResourceQuota', 'resourcequotas'),
+  HorizontalPodAutoscaler: ref<autoscaling.HorizontalPodAutoscaler>('autoscaling/v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
+  NetworkPolicy: ref<networking.NetworkPolicy>('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
+  Ingress: ref<networking.Ingress>('networking.k8s.io/v1', 'Ingress', 'ingresses'),
+  ServiceCIDR: ref<networking.ServiceCIDR>('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', false),
+  StorageClass: ref<storage.StorageClass>('storage.k8s.io/v1', 'StorageClass', 'storageclasses', false),
+  PriorityClass: ref<scheduling.PriorityClass>('scheduling.k8s.io/v1', 'PriorityClass', 'priorityclasses', false),
+  FlowSchema: ref<flowcontrol.FlowSchema>('flowcontrol.apiserver.k8s.io/v1', 'FlowSchema', 'flowschemas', false),
+  PriorityLevelConfiguration: ref<flowcontrol.PriorityLevelConfiguration>('flowcontrol.apiserver.k8s.io/v1', 'PriorityLevelConfiguration', 'prioritylevelconfigurations', false),
   CertificateSigningRequest: ref<certificates.CertificateSigningRequest>('certificates.k8s.io/v1', 'CertificateSigningRequest', 'certificatesigningrequests', false),
   Role: ref<rbac.Role>('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
   RoleBinding: ref<rbac.RoleBinding>('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),

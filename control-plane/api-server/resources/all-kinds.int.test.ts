@@ -111,4 +111,13 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     expect(JSON.parse(await kubectl(['get', 'events.v1.', 'e', '-o', 'json']))).toMatchObject({ apiVersion: 'v1', message: 'said', involvedObject: { name: 'p' }, reportingComponent: 'c.io/x' })
     expect(await kubectl(['get', 'events.events.k8s.io', '--field-selector=regarding.name=p', '-o', 'name'])).toBe('event.events.k8s.io/e\n')
   }, 60_000)
+  it('finds what every cluster begins with', async () => {
+    const rows = async (...args: string[]): Promise<string[][]> => (await kubectl(['get', ...args, '--no-headers'])).trim().split('\n').map((l) => l.split(/\s\s+/))
+    expect((await rows('priorityclasses')).map(([name, value]) => [name, value])).toEqual([['system-cluster-critical', '2000000000'], ['system-node-critical', '2000001000']])
+    expect((await rows('prioritylevelconfigurations')).map(([name]) => name)).toEqual(['catch-all', 'exempt', 'global-default', 'leader-election', 'node-high', 'system', 'workload-high', 'workload-low'])
+    expect(await rows('flowschemas')).toHaveLength(13)
+    expect((await rows('servicecidrs.v1.networking.k8s.io'))[0]?.slice(0, 2)).toEqual(['kubernetes', '10.96.0.0/24'])
+    await expect(kubectl(['patch', 'flowschema', 'catch-all', '--type=merge', '-p', '{"spec":{"matchingPrecedence":5}}'])).rejects.toThrow("spec of 'catch-all' must equal the fixed value")
+    await expect(kubectl(['patch', 'priorityclass', 'system-node-critical', '--type=merge', '-p', '{"value":5}'])).rejects.toThrow('value: Forbidden: may not be changed in an update.')
+  }, 30_000)
 })
