@@ -4,7 +4,7 @@ import { since } from '../../../shared/values/duration.ts'
 import { maxLengthMessage } from '../../../shared/values/names.ts'
 import { formatLabelSelector } from '../../../shared/values/selector.ts'
 import { ageColumn, column, define, nameColumn } from './define.ts'
-import type { FieldError } from './definition.ts'
+import type { FieldError, StrategyContext } from './definition.ts'
 import { invalidValue, nonNegative, notSupportedInOrder, required } from './findings.ts'
 import { validateJobTemplate } from './job-spec.ts'
 import { defaultFailurePolicy } from './jobs.ts'
@@ -58,7 +58,7 @@ function validateZone(zone: string | undefined): FieldError[] {
   return isKnownZone(zone) ? [] : [unknown]
 }
 
-function validate(cron: CronJob): FieldError[] {
+function validate(cron: CronJob, { updating }: StrategyContext): FieldError[] {
   const spec = cron.spec as CronJobSpec
   const policy = spec.concurrencyPolicy
   const found = [...validateSchedule(spec.schedule), ...nonNegative('spec.startingDeadlineSeconds', spec.startingDeadlineSeconds), ...validateZone(spec.timeZone)]
@@ -67,7 +67,7 @@ function validate(cron: CronJob): FieldError[] {
   found.push(...validateJobTemplate(spec.jobTemplate, 'spec.jobTemplate'))
   for (const f of ['successfulJobsHistoryLimit', 'failedJobsHistoryLimit'] as const) found.push(...nonNegative(`spec.${f}`, spec[f]))
   const name = cron.metadata?.name ?? ''
-  if (name.length > maxName) found.push(invalidValue('metadata.name', name, maxLengthMessage(maxName)))
+  if (!updating && name.length > maxName) found.push(invalidValue('metadata.name', name, maxLengthMessage(maxName)))
   return found
 }
 

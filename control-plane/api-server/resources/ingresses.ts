@@ -2,7 +2,7 @@ import type { TypedLocalObjectReference } from '../../../shared/api/core-v1.ts'
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS } from '../../../shared/api/networking-v1.ts'
 import { validateDns1035Label, validateDns1123Subdomain, validatePathSegment, validatePortName, validatePortNumber, validateWildcardDns1123Subdomain } from '../../../shared/values/names.ts'
 import { ageColumn, column, define, nameColumn } from './define.ts'
-import type { FieldError } from './definition.ts'
+import type { FieldError, StrategyContext } from './definition.ts'
 import { invalidFor, invalidValue, notSupported, required } from './findings.ts'
 import { isIP } from './ip-text.ts'
 import { carryOver, startGeneration } from './spec-and-status.ts'
@@ -62,7 +62,7 @@ function validateTls(tls: IngressTLS, at: string): FieldError[] {
   return tls.secretName ? [...found, ...invalidFor(`${at}.secretName`, tls.secretName, validateDns1123Subdomain(tls.secretName))] : found
 }
 
-function validate({ metadata, spec: given }: Ingress): FieldError[] {
+function validate({ metadata, spec: given }: Ingress, { updating }: StrategyContext): FieldError[] {
   const spec: IngressSpec = given ?? {}
   const found: FieldError[] = []
   if (!spec.rules?.length && !spec.defaultBackend) found.push(invalidValue('spec', spec.rules ?? [], 'either `defaultBackend` or `rules` must be specified'))
@@ -71,8 +71,8 @@ function validate({ metadata, spec: given }: Ingress): FieldError[] {
   spec.tls?.forEach((tls, i) => found.push(...validateTls(tls, `spec.tls[${i}]`)))
   if (spec.ingressClassName !== undefined) found.push(...invalidFor('spec.ingressClassName', spec.ingressClassName, validateDns1123Subdomain(spec.ingressClassName)))
   const old = metadata?.annotations?.[classAnnotation]
-  // Only of a new one: an annotation that was there may stay when a change (which makes another generation) sets the field.
-  if (old !== undefined && spec.ingressClassName !== undefined && metadata?.generation === 1) found.push(invalidValue(`annotations.${classAnnotation}`, old, 'can not be set when the class field is also set'))
+  // An annotation that was there may stay beside the field.
+  if (!updating && old !== undefined && spec.ingressClassName !== undefined) found.push(invalidValue(`annotations.${classAnnotation}`, old, 'can not be set when the class field is also set'))
   return found
 }
 

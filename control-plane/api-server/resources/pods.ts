@@ -3,8 +3,7 @@ import { define } from './define.ts'
 import { podColumns } from './pod-columns.ts'
 import { qosClassOf } from './pod-qos.ts'
 import { defaultPod } from './pod-spec/defaults.ts'
-import { validatePodSpec } from './pod-spec/validate.ts'
-import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts'
+import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts'
 import { carryOver, startGeneration } from './spec-and-status.ts'
 
 export const pods = define<Pod>({
@@ -19,7 +18,7 @@ export const pods = define<Pod>({
       carryOver(pod, old, context)
       if (context.subresource === 'status' && pod.status && !pod.status.qosClass && old.status?.qosClass) pod.status.qosClass = old.status.qosClass
     },
-    validate: (pod, { subresource }) => (subresource === '' ? validatePodSpec(pod.spec, 'spec') : []),
+    validate: (pod, { subresource, updating }) => (subresource === '' ? validatePod(pod, updating === true) : []),
     validateUpdate: (pod, old, { subresource }) =>
       (subresource === 'status' ? validatePodStatusUpdate(pod, old) : subresource === '' ? validatePodUpdate(pod, old) : []),
     /** A pod that no node has, or that has ended, has nothing to wait for. */

@@ -48,6 +48,7 @@ describe.each(registry.all.map((d) => [`${d.resource}.${d.group}`, d] as const))
   })
   it('keeps identity on update', () => {
     const old = bare()
+    d.strategy.default?.(old)
     const next = copyJson(old)
     ;(next.metadata as { uid: string }).uid = 'other'
     expect(d.strategy.validateUpdate?.(next, old, context)).toContainEqual(expect.objectContaining({ field: 'metadata.uid', detail: 'field is immutable' }))

@@ -2,9 +2,12 @@
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../../../../shared/api/core-v1.ts'
 import { validateLabelValue, validateQualifiedName, validateDns1123Subdomain } from '../../../../shared/values/names.ts'
 import type { FieldError } from '../definition.ts'
-import { forbidden, invalidFor, invalidValue, notSupported, required } from '../findings.ts'
+import { forbidden, invalidFor, invalidValue, required } from '../findings.ts'
 
-function validateRequirement(e: NodeSelectorRequirement, at: string): FieldError[] {
+/** What a preference compares with may be anything; what must hold is compared with what labels can be. */
+type Values = 'label values' | 'any value'
+
+function validateRequirement(e: NodeSelectorRequirement, at: string, kind: Values): FieldError[] {
   const values = e.values ?? []
   const found: FieldError[] = []
   switch (e.operator) {
@@ -14,7 +17,7 @@ function validateRequirement(e: NodeSelectorRequirement, at: string): FieldError
     default: found.push(invalidValue(`${at}.operator`, e.operator ?? '', 'not a valid selector operator'))
   }
   found.push(...invalidFor(`${at}.key`, e.key ?? '', validateQualifiedName(e.key ?? '')))
-  values.forEach((v, i) => found.push(...invalidFor(`${at}.values[${i}]`, v, validateLabelValue(v))))
+  if (kind === 'label values') values.forEach((v, i) => found.push(...invalidFor(`${at}.values[${i}]`, v, validateLabelValue(v))))
   return found
 }
 
@@ -24,13 +27,13 @@ function validateField(e: NodeSelectorRequirement, at: string): FieldError[] {
   const found: FieldError[] = []
   if (e.operator !== 'In' && e.operator !== 'NotIn') found.push(invalidValue(`${at}.operator`, e.operator ?? '', 'not a valid selector operator'))
   else if (values.length !== 1) found.push(required(`${at}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
-  if (e.key !== 'metadata.name') found.push(notSupported(`${at}.key`, e.key ?? '', ['metadata.name']))
+  if (e.key !== 'metadata.name') found.push(invalidValue(`${at}.key`, e.key ?? '', 'not a valid field selector key'))
   else values.forEach((v, i) => found.push(...invalidFor(`${at}.values[${i}]`, v, validateDns1123Subdomain(v))))
   return found
 }
 
-export const validateNodeSelectorTerm = (term: NodeSelectorTerm | undefined, at: string): FieldError[] => [
-  ...(term?.matchExpressions ?? []).flatMap((e, i) => validateRequirement(e, `${at}.matchExpressions[${i}]`)),
+export const validateNodeSelectorTerm = (term: NodeSelectorTerm | undefined, at: string, kind: Values = 'label values'): FieldError[] => [
+  ...(term?.matchExpressions ?? []).flatMap((e, i) => validateRequirement(e, `${at}.matchExpressions[${i}]`, kind)),
   ...(term?.matchFields ?? []).flatMap((e, i) => validateField(e, `${at}.matchFields[${i}]`)),
 ]
 

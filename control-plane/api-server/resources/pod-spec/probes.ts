@@ -31,7 +31,7 @@ const validators: { readonly [K in keyof Handler]-?: (action: NonNullable<Handle
   tcpSocket: (action, field) => validatePortOrName(action.port, `${field}.port`),
   grpc: (action, field) => invalidFor(`${field}.port`, action.port ?? 0, validatePortNumber(action.port ?? 0)),
   sleep: (action, field, grace) => (action.seconds >= 0 && action.seconds <= grace ? [] :
-    [invalidValue(field, action.seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`)]),
+    [invalidValue(field, action.seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`)]),
 }
 
 function validateHandler(handler: Handler, field: string, grace: number): FieldError[] {

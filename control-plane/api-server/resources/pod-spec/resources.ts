@@ -3,7 +3,7 @@ import type { ResourceRequirements } from '../../../../shared/api/core-v1.ts'
 import { compareQuantity, parseQuantity } from '../../../../shared/values/quantity.ts'
 import { validateQualifiedName } from '../../../../shared/values/names.ts'
 import type { FieldError } from '../definition.ts'
-import { invalidFor, invalidValue, nonNegativeMessage } from '../findings.ts'
+import { duplicate, forbidden, invalidFor, invalidValue, nonNegativeMessage, notFound, required } from '../findings.ts'
 
 const standard = ['cpu', 'memory', 'ephemeral-storage']
 const isStandard = (name: string): boolean => standard.includes(name) || name.startsWith('hugepages-')
@@ -23,12 +23,35 @@ function validateAmount(name: string, text: string, field: string): FieldError[]
   const amount = parseQuantity(text)
   if (amount.nano < 0n) return [invalidValue(field, text, nonNegativeMessage)]
   if (!isNative(name) && amount.nano % 1_000_000_000n !== 0n) return [invalidValue(field, text, 'must be an integer')]
-  return []
+  const page = name.startsWith('hugepages-') ? pageBytes(name) : undefined
+  return page && amount.nano % page !== 0n ? [invalidValue(field, text, `${name} is not divisible by page size`)] : []
 }
 
-export function validateResources(resources: ResourceRequirements | undefined, field: string): FieldError[] {
-  const found: FieldError[] = []
+/** Names of the pod's claims that a container may use. */
+function validateClaims(resources: ResourceRequirements | undefined, claims: ReadonlySet<string>, field: string): FieldError[] {
+  const seen = new Set<string>()
+  return (resources?.claims ?? []).flatMap(({ name = '', request = '' }, i) => {
+    const at = `${field}.claims[${i}]`
+    const id = `${name}/${request}`
+    const found: FieldError[] = name === '' ? [required(`${at}.name`)] : claims.has(name) ? [] : [notFound(at, name)]
+    if (seen.has(id)) found.push(duplicate(at, request ? id : name))
+    seen.add(id)
+    return found
+  })
+}
+
+/** Huge pages come with something to compute on. */
+const needsCompute = (names: readonly string[]): boolean => names.some((n) => n.startsWith('hugepages-')) && !names.includes('cpu') && !names.includes('memory')
+
+/** Bytes of a page, from the resource's name. */
+function pageBytes(name: string): bigint | undefined {
+  const size = name.slice('hugepages-'.length)
+  return /^\d+([KMGTPE]i?)?$/.test(size) ? parseQuantity(size).nano : undefined
+}
+
+export function validateResources(resources: ResourceRequirements | undefined, field: string, claims: ReadonlySet<string> = new Set()): FieldError[] {
   const { limits = {}, requests = {} } = resources ?? {}
+  const found: FieldError[] = []
   for (const [name, amount] of Object.entries(limits)) {
     const at = `${field}.limits[${name}]`
     found.push(...validateName(name, at), ...validateAmount(name, amount, at))
@@ -45,7 +68,8 @@ export function validateResources(resources: ResourceRequirements | undefined, f
       found.push({ type: 'Required', field: `${field}.limits`, value: '', detail: 'Limit must be set for non overcommitable resources' })
     }
   }
-  return found
+  if (needsCompute([...Object.keys(limits), ...Object.keys(requests)])) found.push(forbidden(field, 'HugePages require cpu or memory'))
+  return [...found, ...validateClaims(resources, claims, field)]
 }
 
 /** What a pod costs besides its containers: a list of limits. `field`: the path before `.podFixed` or `.overhead`, as upstream prints it. */

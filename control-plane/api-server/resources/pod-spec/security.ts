@@ -1,7 +1,9 @@
 /** Validation of security contexts (`ValidateSecurityContext`, `validatePodSpecSecurityContext`). Pure. */
-import type { PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../../../../shared/api/core-v1.ts'
+import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../../../../shared/api/core-v1.ts'
 import type { FieldError } from '../definition.ts'
-import { invalidValue, notSupported, required } from '../findings.ts'
+import { invalidValue, notSupported, required, tooLong } from '../findings.ts'
+import { validateWindowsOptions } from './operating-system.ts'
+import { validateDescendingPath } from './volume-sources.ts'
 
 const idMessage = 'must be between 0 and 2147483647, inclusive'
 const validateId = (id: number | undefined, field: string): FieldError[] => (id !== undefined && (id < 0 || id > 2147483647) ? [invalidValue(field, id, idMessage)] : [])
@@ -10,8 +12,28 @@ function validateSeccomp(profile: SeccompProfile | undefined, field: string): Fi
   if (!profile) return []
   if (!profile.type) return [required(`${field}.type`, 'type is required when seccompProfile is set')]
   if (!['Localhost', 'RuntimeDefault', 'Unconfined'].includes(profile.type)) return [notSupported(`${field}.type`, profile.type, ['Localhost', 'RuntimeDefault', 'Unconfined'])]
-  if (profile.type === 'Localhost') return profile.localhostProfile ? [] : [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
-  return profile.localhostProfile ? [invalidValue(`${field}.localhostProfile`, profile.localhostProfile, 'can only be set when seccomp type is Localhost')] : []
+  if (profile.type === 'Localhost') {
+    if (profile.localhostProfile === undefined) return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
+    return validateDescendingPath(profile.localhostProfile, `${field}.localhostProfile`)
+  }
+  return profile.localhostProfile === undefined ? [] : [invalidValue(`${field}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost')]
+}
+
+/** A path's longest. */
+const maxProfileLength = 4095
+
+function validateAppArmor(profile: AppArmorProfile | undefined, field: string): FieldError[] {
+  if (!profile) return []
+  const { type, localhostProfile: name } = profile
+  const at = `${field}.localhostProfile`
+  if (!type) return [required(`${field}.type`, 'type is required when appArmorProfile is set')]
+  if (type === 'Localhost') {
+    if (name === undefined || name === '') return [required(at, 'must be set when AppArmor type is Localhost')]
+    const padded = name !== name.trim() ? [invalidValue(at, name, 'must not be padded with whitespace')] : []
+    return name.length > maxProfileLength ? [...padded, tooLong(at, maxProfileLength)] : padded
+  }
+  if (type !== 'RuntimeDefault' && type !== 'Unconfined') return [notSupported(`${field}.type`, type, ['Localhost', 'RuntimeDefault', 'Unconfined'])]
+  return name === undefined ? [] : [invalidValue(at, name, 'can only be set when AppArmor type is Localhost')]
 }
 
 export function validateContainerSecurity(context: SecurityContext | undefined, spec: PodSpec, field: string): FieldError[] {
@@ -25,10 +47,18 @@ export function validateContainerSecurity(context: SecurityContext | undefined, 
     if (context.privileged) found.push(invalidValue(field, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'))
     if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) found.push(invalidValue(field, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'))
   }
-  return found
+  return [...found, ...validateWindowsOptions(context.windowsOptions, `${field}.windowsOptions`), ...validateAppArmor(context.appArmorProfile, `${field}.appArmorProfile`)]
 }
 
-export function validatePodSecurity(context: PodSecurityContext | undefined, field: string): FieldError[] {
+/** A sysctl of a namespace that the pod shares with the host is the host's. */
+function validateHostSysctl(name: string, spec: PodSpec, field: string): FieldError[] {
+  const dotted = name.replaceAll('/', '.')
+  if (spec.hostNetwork && dotted.startsWith('net.')) return [invalidValue(field, name, "may not be specified when 'hostNetwork' is true")]
+  if (spec.hostIPC && /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(dotted)) return [invalidValue(field, name, "may not be specified when 'hostIPC' is true")]
+  return []
+}
+
+export function validatePodSecurity(context: PodSecurityContext | undefined, spec: PodSpec, field: string): FieldError[] {
   if (!context) return []
   const found = [
     ...validateId(context.fsGroup, `${field}.fsGroup`), ...validateId(context.runAsUser, `${field}.runAsUser`), ...validateId(context.runAsGroup, `${field}.runAsGroup`),
@@ -42,9 +72,13 @@ export function validatePodSecurity(context: PodSecurityContext | undefined, fie
       found.push(invalidValue(at, s.name, 'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'))
     } else if (names.has(s.name)) found.push({ type: 'Duplicate', field: at, value: s.name, detail: '' })
     names.add(s.name)
+    found.push(...validateHostSysctl(s.name ?? '', spec, at))
   })
   if (context.fsGroupChangePolicy !== undefined && !['Always', 'OnRootMismatch'].includes(context.fsGroupChangePolicy)) {
     found.push(notSupported(`${field}.fsGroupChangePolicy`, context.fsGroupChangePolicy, ['Always', 'OnRootMismatch']))
   }
+  const policy = context.supplementalGroupsPolicy
+  if (policy !== undefined && !['Merge', 'Strict'].includes(policy)) found.push(notSupported(`${field}.supplementalGroupsPolicy`, policy, ['Merge', 'Strict']))
+  found.push(...validateWindowsOptions(context.windowsOptions, `${field}.windowsOptions`), ...validateAppArmor(context.appArmorProfile, `${field}.appArmorProfile`))
   return found
 }

@@ -1,14 +1,21 @@
 /** Validation of a pod's spec and of pod templates (`ValidatePodSpec`, `ValidatePodTemplateSpec`). Pure. */
-import type { NodeSelectorTerm, PodSpec, PodTemplateSpec, Toleration } from '../../../../shared/api/core-v1.ts'
-import { rangeMessage, validateDns1123Label, validateDns1123Subdomain, validateQualifiedName } from '../../../../shared/values/names.ts'
+import type { PodResourceClaim, PodSpec, PodTemplateSpec, Toleration } from '../../../../shared/api/core-v1.ts'
+import type { ObjectMeta } from '../../../../shared/api/meta-v1.ts'
+import { rangeMessage, validateDns1123Label, validateDns1123Subdomain, validateLabelValue, validateQualifiedName } from '../../../../shared/values/names.ts'
 import type { FieldError } from '../definition.ts'
-import { duplicate, forbidden, invalidFor, invalidValue, nonNegative, notSupported, oneOf, optionalOneOf, required } from '../findings.ts'
-import { validateAnnotations, validateLabels, validateLabelSelector } from '../object-meta.ts'
+import { duplicate, forbidden, invalidFor, invalidValue, notSupportedInOrder, required } from '../findings.ts'
+import { validateAnnotations, validateLabels } from '../object-meta.ts'
+import { validateAffinity, validateSpread } from './affinity.ts'
+import type { Surroundings } from './containers.ts'
 import { validateContainers } from './containers.ts'
+import { validateDnsConfig, validateHostAliases } from './dns.ts'
+import { validateEphemeralContainers } from './ephemeral.ts'
+import { validateHostProcess, validateHostUsers, validateSystem } from './operating-system.ts'
+import { validateOverhead } from './resources.ts'
 import { validatePodSecurity } from './security.ts'
-import { validateSecretNames, validateVolumes } from './volumes.ts'
+import { validateVolumes } from './volumes.ts'
 
-const effects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule']
+const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 export function validateTolerations(tolerations: readonly Toleration[] | undefined, field: string): FieldError[] {
   return (tolerations ?? []).flatMap((t, i) => {
@@ -18,63 +25,13 @@ export function validateTolerations(tolerations: readonly Toleration[] | undefin
       found.push(invalidValue(`${at}.operator`, t.operator ?? '', 'operator must be Exists when `key` is empty, which means "match all values and all keys"'))
     }
     if (t.tolerationSeconds !== undefined && t.effect !== 'NoExecute') found.push(invalidValue(`${at}.effect`, t.effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-    if (t.operator === 'Exists' && t.value) found.push(invalidValue(`${at}.operator`, t, "value must be empty when `operator` is 'Exists'"))
-    else if (t.operator && t.operator !== 'Exists' && t.operator !== 'Equal') found.push(notSupported(`${at}.operator`, t.operator, ['Equal', 'Exists']))
-    if (t.effect && !effects.includes(t.effect)) found.push(notSupported(`${at}.effect`, t.effect, effects))
+    const wrong = validateLabelValue(t.value ?? '')
+    if (t.operator === 'Exists') {
+      if (t.value) found.push(invalidValue(`${at}.operator`, t, "value must be empty when `operator` is 'Exists'"))
+    } else if (t.operator && t.operator !== 'Equal') found.push(notSupportedInOrder(`${at}.operator`, t.operator, ['Equal', 'Exists']))
+    else if (wrong.length) found.push(invalidValue(`${at}.operator`, t.value, wrong.join(';')))
+    if (t.effect && !effects.includes(t.effect)) found.push(notSupportedInOrder(`${at}.effect`, t.effect, effects))
     return found
-  })
-}
-
-function validateTerm(term: NodeSelectorTerm, field: string): FieldError[] {
-  return (term.matchExpressions ?? []).flatMap((e, i) => {
-    const at = `${field}.matchExpressions[${i}]`
-    const count = e.values?.length ?? 0
-    const found: FieldError[] = invalidFor(`${at}.key`, e.key ?? '', validateQualifiedName(e.key ?? ''))
-    switch (e.operator) {
-      case 'In': case 'NotIn': if (count === 0) found.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'")); break
-      case 'Exists': case 'DoesNotExist': if (count > 0) found.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")); break
-      case 'Gt': case 'Lt': if (count !== 1) found.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'")); break
-      default: found.push(invalidValue(`${at}.operator`, e.operator ?? '', 'not a valid selector operator'))
-    }
-    return found
-  })
-}
-
-function validateAffinity(spec: PodSpec, field: string): FieldError[] {
-  const found: FieldError[] = []
-  const { nodeAffinity, podAffinity, podAntiAffinity } = spec.affinity ?? {}
-  const must = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-  if (must) {
-    const at = `${field}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`
-    if (!must.nodeSelectorTerms?.length) found.push(required(at, 'must have at least one node selector term'))
-    must.nodeSelectorTerms?.forEach((t, i) => found.push(...validateTerm(t, `${at}[${i}]`)))
-  }
-  nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution?.forEach((p, i) => {
-    const at = `${field}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${i}]`
-    if (!(p.weight >= 1 && p.weight <= 100)) found.push(invalidValue(`${at}.weight`, p.weight ?? 0, 'must be in the range 1-100'))
-    found.push(...validateTerm(p.preference ?? {}, `${at}.preference`))
-  })
-  for (const [name, affinity] of [['podAffinity', podAffinity], ['podAntiAffinity', podAntiAffinity]] as const) {
-    const terms = [
-      ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((t, i) => ({ t, at: `${field}.${name}.requiredDuringSchedulingIgnoredDuringExecution[${i}]` })),
-      ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((p, i) => ({ t: p.podAffinityTerm, at: `${field}.${name}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm` })),
-    ]
-    for (const { t, at } of terms) {
-      found.push(...validateLabelSelector(t?.labelSelector, `${at}.labelSelector`))
-      if (!t?.topologyKey) found.push(required(`${at}.topologyKey`, 'can not be empty'))
-      else found.push(...invalidFor(`${at}.topologyKey`, t.topologyKey, validateQualifiedName(t.topologyKey)))
-    }
-  }
-  return found
-}
-
-function validateSpread(spec: PodSpec, field: string): FieldError[] {
-  return (spec.topologySpreadConstraints ?? []).flatMap((c, i) => {
-    const at = `${field}[${i}]`
-    const found: FieldError[] = c.maxSkew > 0 ? [] : [invalidValue(`${at}.maxSkew`, c.maxSkew ?? 0, 'must be greater than zero')]
-    if (!c.topologyKey) found.push(required(`${at}.topologyKey`, 'can not be empty'))
-    found.push(...(['DoNotSchedule', 'ScheduleAnyway'].includes(c.whenUnsatisfiable) ? [] : [notSupported(`${at}.whenUnsatisfiable`, c.whenUnsatisfiable ?? '', ['DoNotSchedule', 'ScheduleAnyway'])]))
-    return [...found, ...validateLabelSelector(c.labelSelector, `${at}.labelSelector`)]
   })
 }
 
@@ -95,24 +52,51 @@ function validateNames(spec: PodSpec, field: string): FieldError[] {
   return found
 }
 
-/** `field`: the path of the spec. */
-export function validatePodSpec(spec: PodSpec | undefined, field: string): FieldError[] {
+function validateResourceClaims(claims: readonly PodResourceClaim[] | undefined, field: string): { found: FieldError[]; names: ReadonlySet<string> } {
+  const names = new Set<string>()
+  const found = (claims ?? []).flatMap((claim, i) => {
+    const at = `${field}[${i}]`
+    const { name = '', resourceClaimName: own, resourceClaimTemplateName: template } = claim
+    const errors: FieldError[] = !name ? [required(`${at}.name`)] : names.has(name) ? [duplicate(`${at}.name`, name)] : invalidFor(`${at}.name`, name, validateDns1123Label(name))
+    names.add(name)
+    if (own !== undefined && template !== undefined) errors.push(invalidValue(at, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'))
+    if (own === undefined && template === undefined) errors.push(invalidValue(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+    for (const f of ['resourceClaimName', 'resourceClaimTemplateName'] as const) if (claim[f] !== undefined) errors.push(...invalidFor(`${at}.${f}`, claim[f], validateDns1123Subdomain(claim[f])))
+    return errors
+  })
+  return { found, names }
+}
+
+/** Required, or one of the values in upstream's order. */
+const inOrder = (field: string, value: string | undefined, supported: readonly string[]): FieldError[] =>
+  (!value ? [required(field)] : supported.includes(value) ? [] : [notSupportedInOrder(field, value, supported)])
+
+/** `field`: the path of the spec. `pod`: the metadata of a pod itself, which is judged more strictly than a template. */
+export function validatePodSpec(spec: PodSpec | undefined, field: string, pod?: ObjectMeta): FieldError[] {
   const s = spec ?? { containers: [] }
-  const { found, names } = validateVolumes(s.volumes, `${field}.volumes`)
-  found.push(...validateContainers(s, names, field))
-  found.push(...oneOf(`${field}.restartPolicy`, s.restartPolicy, ['Always', 'OnFailure', 'Never']))
-  found.push(...oneOf(`${field}.dnsPolicy`, s.dnsPolicy, ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']))
-  if (s.dnsPolicy === 'None' && !s.dnsConfig?.nameservers?.length) found.push(required(`${field}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'))
-  found.push(...validateLabels(s.nodeSelector, `${field}.nodeSelector`), ...validatePodSecurity(s.securityContext, `${field}.securityContext`))
-  found.push(...validateSecretNames(s.imagePullSecrets, `${field}.imagePullSecrets`), ...validateAffinity(s, `${field}.affinity`), ...validateSpread(s, `${field}.topologySpreadConstraints`))
-  found.push(...validateNames(s, field), ...nonNegative(`${field}.terminationGracePeriodSeconds`, s.terminationGracePeriodSeconds))
+  const { found, named } = validateVolumes(s.volumes, `${field}.volumes`, pod?.name)
+  const claims = validateResourceClaims(s.resourceClaims, `${field}.resourceClaims`)
+  const around: Surroundings = { volumes: named, claims: claims.names, grace: s.terminationGracePeriodSeconds ?? 30, spec: s, isPod: pod !== undefined }
+  found.push(...claims.found, ...validateContainers(around, field), ...validateEphemeralContainers(around, field))
+  found.push(...inOrder(`${field}.restartPolicy`, s.restartPolicy, ['Always', 'OnFailure', 'Never']), ...inOrder(`${field}.dnsPolicy`, s.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']))
+  found.push(...validateLabels(s.nodeSelector, `${field}.nodeSelector`), ...validatePodSecurity(s.securityContext, s, `${field}.securityContext`), ...validateAffinity(s.affinity, `${field}.affinity`))
+  found.push(...validateDnsConfig(s, `${field}.dnsConfig`))
+  s.readinessGates?.forEach((g, i) => found.push(...invalidFor(`${field}.readinessGates[${i}].conditionType`, g.conditionType ?? '', validateQualifiedName(g.conditionType ?? ''))))
+  found.push(...validateSpread(s.topologySpreadConstraints, `${field}.topologySpreadConstraints`), ...validateHostProcess(s, field), ...validateHostUsers(s, field), ...validateNames(s, field))
   if (s.activeDeadlineSeconds !== undefined && (s.activeDeadlineSeconds < 1 || s.activeDeadlineSeconds > 2147483647)) {
     found.push(invalidValue(`${field}.activeDeadlineSeconds`, s.activeDeadlineSeconds, rangeMessage(1, 2147483647)))
   }
-  found.push(...validateTolerations(s.tolerations, `${field}.tolerations`), ...optionalOneOf(`${field}.preemptionPolicy`, s.preemptionPolicy, ['Never', 'PreemptLowerPriority']))
+  found.push(...validateTolerations(s.tolerations, `${field}.tolerations`), ...validateHostAliases(s.hostAliases, `${field}.hostAliases`))
+  if (s.preemptionPolicy !== undefined) found.push(...inOrder(`${field}.preemptionPolicy`, s.preemptionPolicy, ['PreemptLowerPriority', 'Never']))
+  if (s.overhead) found.push(...validateOverhead(s.overhead, `${field}.overhead`))
   if (s.shareProcessNamespace && s.hostPID) found.push(invalidValue(`${field}.securityContext.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'))
+  found.push(...validateSystem(s, field))
+  if (pod && !s.serviceAccountName) found.push(...tokensWithoutAccount(s, field))
   return found
 }
+
+const tokensWithoutAccount = (spec: PodSpec, field: string): FieldError[] => (spec.volumes ?? []).flatMap((v, i) => (v.projected?.sources ?? []).flatMap((source, j) =>
+  (source.serviceAccountToken ? [forbidden(`${field}.volumes[${i}].projected.sources[${j}].serviceAccountToken`, 'must not be specified when serviceAccountName is not set')] : [])))
 
 /** `field`: the path of the template. */
 export function validatePodTemplate(template: PodTemplateSpec | undefined, field: string): FieldError[] {

@@ -1,21 +1,17 @@
-/** Validation of volumes and mounts (`ValidateVolumes`, `ValidateVolumeMounts`). Pure. */
-import type { DownwardAPIVolumeFile, KeyToPath, Volume, VolumeMount, VolumeProjection } from '../../../../shared/api/core-v1.ts'
+/** Validation of volumes (`ValidateVolumes`). Pure. */
+import type { DownwardAPIVolumeFile, EphemeralVolumeSource, KeyToPath, Volume, VolumeProjection } from '../../../../shared/api/core-v1.ts'
 import { validateDns1123Label, validateDns1123Subdomain } from '../../../../shared/values/names.ts'
 import { parseQuantity } from '../../../../shared/values/quantity.ts'
 import type { FieldError } from '../definition.ts'
-import { duplicate, forbidden, invalidFor, invalidValue, notFound, notSupported, optionalOneOf, required } from '../findings.ts'
+import { duplicate, forbidden, invalidFor, invalidValue, optionalOneOf, required } from '../findings.ts'
+import { validateAnnotations, validateLabels } from '../object-meta.ts'
+import { validateClaimSpec } from '../claim-rules.ts'
 import { validateFieldRef, validateResourceFieldRef, volumeFields } from './env.ts'
+import { validateDescendingPath, validateDriverName, validateSharedSource } from './volume-sources.ts'
 
 const modeMessage = 'must be a number between 0 and 0777 (octal), both inclusive'
 const validateMode = (mode: number | undefined, field: string): FieldError[] => (mode !== undefined && (mode < 0 || mode > 0o777) ? [invalidValue(field, mode, modeMessage)] : [])
 
-/** A relative path that does not climb. */
-function validateDescendingPath(path: string, field: string): FieldError[] {
-  const found: FieldError[] = []
-  if (path.startsWith('/')) found.push(invalidValue(field, path, 'must be a relative path'))
-  if (path.split('/').includes('..')) found.push(invalidValue(field, path, "must not contain '..'"))
-  return found
-}
 function validateNonReservedPath(path: string, field: string): FieldError[] {
   const found = validateDescendingPath(path, field)
   if (path.startsWith('..') && !path.startsWith('../')) found.push(invalidValue(field, path, "must not start with '..'"))
@@ -63,7 +59,34 @@ function validateProjection(source: VolumeProjection, field: string): FieldError
   return found
 }
 
-const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket']
+/** Two files at one path: neither would know which it is. */
+function validateProjectedPaths(sources: readonly VolumeProjection[], field: string): FieldError[] {
+  const seen = new Set<string>()
+  return sources.flatMap((source, i) => {
+    const found: FieldError[] = []
+    for (const kind of ['secret', 'configMap', 'downwardAPI', 'serviceAccountToken'] as const) {
+      const part = source[kind]
+      if (!part) continue
+      const items: readonly { path?: string }[] = kind === 'serviceAccountToken' ? [source.serviceAccountToken ?? {}] : (part as { items?: readonly { path?: string }[] }).items ?? []
+      for (const { path = '' } of items) {
+        const value = kind === 'secret' || kind === 'configMap' ? (part as { name?: string }).name ?? '' : path
+        if (path && seen.has(path)) found.push(invalidValue(`${field}[${i}].${kind}`, value, 'conflicting duplicate paths'))
+        seen.add(path)
+      }
+    }
+    return found
+  })
+}
+
+/** What a claim's template may say of the claim it makes. */
+function validateEphemeral({ volumeClaimTemplate: template }: EphemeralVolumeSource, field: string): FieldError[] {
+  const at = `${field}.volumeClaimTemplate`
+  if (!template) return [required(at)]
+  const { labels, annotations, ...rest } = template.metadata ?? {}
+  const found = Object.entries(rest).flatMap(([key, value]) => (value === undefined || value === null ? [] : [forbidden(`${at}.metadata.${key}`, 'cannot be set')]))
+  found.push(...validateLabels(labels, `${at}.metadata.labels`), ...validateAnnotations(annotations, `${at}.metadata.annotations`))
+  return [...found, ...validateClaimSpec(template.spec ?? {}, `${at}.spec`)]
+}
 
 function validateSource(kind: keyof Volume, volume: Volume, field: string): FieldError[] {
   switch (kind) {
@@ -71,28 +94,26 @@ function validateSource(kind: keyof Volume, volume: Volume, field: string): Fiel
       const limit = volume.emptyDir?.sizeLimit
       return limit !== undefined && parseQuantity(limit).nano < 0n ? [forbidden(`${field}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')] : []
     }
-    case 'hostPath': {
-      const { path, type } = volume.hostPath ?? { path: '' }
-      const found = path ? (path.split('/').includes('..') ? [invalidValue(`${field}.path`, path, "must not contain '..'")] : []) : [required(`${field}.path`)]
-      return hostPathTypes.includes(type ?? '') ? found : [...found, notSupported(`${field}.type`, type, hostPathTypes)]
-    }
     case 'secret': return [...(volume.secret?.secretName ? [] : [required(`${field}.secretName`)]), ...validateMode(volume.secret?.defaultMode, `${field}.defaultMode`), ...validateItems(volume.secret?.items, field)]
     case 'configMap': return [...(volume.configMap?.name ? [] : [required(`${field}.name`)]), ...validateMode(volume.configMap?.defaultMode, `${field}.defaultMode`), ...validateItems(volume.configMap?.items, field)]
     case 'downwardAPI': return [...validateMode(volume.downwardAPI?.defaultMode, `${field}.defaultMode`), ...validateDownward(volume.downwardAPI?.items, field)]
-    case 'projected': return [...validateMode(volume.projected?.defaultMode, `${field}.defaultMode`), ...(volume.projected?.sources ?? []).flatMap((s, i) => validateProjection(s, `${field}.sources[${i}]`))]
+    case 'projected': return [...validateMode(volume.projected?.defaultMode, `${field}.defaultMode`), ...(volume.projected?.sources ?? []).flatMap((s, i) => validateProjection(s, `${field}.sources[${i}]`)), ...validateProjectedPaths(volume.projected?.sources ?? [], `${field}.sources`)]
     case 'persistentVolumeClaim': return volume.persistentVolumeClaim?.claimName ? [] : [required(`${field}.claimName`)]
-    case 'nfs': {
-      const { server, path } = volume.nfs ?? {}
-      return [...(server ? [] : [required(`${field}.server`)]), ...(path ? (path.startsWith('/') ? [] : [invalidValue(`${field}.path`, path, 'must be an absolute path')]) : [required(`${field}.path`)])]
-    }
-    default: return []
+    case 'ephemeral': return validateEphemeral(volume.ephemeral ?? {}, field)
+    case 'csi': return [
+      ...validateDriverName(volume.csi?.driver, `${field}.driver`), ...(volume.csi?.nodePublishSecretRef && !volume.csi.nodePublishSecretRef.name ? [required(`${field}.nodePublishSecretRef.name`)] : []),
+    ]
+    case 'image': return [
+      ...(volume.image?.reference ? [] : [required(`${field}.reference`)]), ...optionalOneOf(`${field}.pullPolicy`, volume.image?.pullPolicy, ['Always', 'IfNotPresent', 'Never']),
+    ]
+    default: return validateSharedSource(kind, volume[kind], field) ?? []
   }
 }
 
-/** Returns the findings and the names a mount may use. */
-export function validateVolumes(volumes: readonly Volume[] | undefined, field: string): { found: FieldError[]; names: ReadonlySet<string> } {
+/** Returns the findings and the volumes a mount may name. `podName`: of a pod itself, whose ephemeral volumes' claims are named after it. */
+export function validateVolumes(volumes: readonly Volume[] | undefined, field: string, podName?: string): { found: FieldError[]; named: ReadonlyMap<string, Volume> } {
   const found: FieldError[] = []
-  const names = new Set<string>()
+  const named = new Map<string, Volume>()
   ;(volumes ?? []).forEach((volume, i) => {
     const at = `${field}[${i}]`
     const kinds = (Object.keys(volume) as (keyof Volume)[]).filter((k) => k !== 'name')
@@ -102,31 +123,11 @@ export function validateVolumes(volumes: readonly Volume[] | undefined, field: s
     else {
       const bad = invalidFor(`${at}.name`, volume.name, validateDns1123Label(volume.name))
       found.push(...bad)
-      if (names.has(volume.name)) found.push(duplicate(`${at}.name`, volume.name))
-      else if (bad.length === 0) names.add(volume.name)
+      if (named.has(volume.name)) found.push(duplicate(`${at}.name`, volume.name))
+      else if (bad.length === 0) named.set(volume.name, volume)
     }
+    const claim = `${podName}-${volume.name}`
+    if (volume.ephemeral && podName) found.push(...validateDns1123Subdomain(claim).map((m) => invalidValue(`${at}.name`, volume.name, `PVC name ${JSON.stringify(claim)}: ${m}`)))
   })
-  return { found, names }
+  return { found, named }
 }
-
-export function validateMounts(mounts: readonly VolumeMount[] | undefined, volumes: ReadonlySet<string>, field: string): FieldError[] {
-  const paths = new Set<string>()
-  return (mounts ?? []).flatMap((mount, i) => {
-    const at = `${field}[${i}]`
-    const found: FieldError[] = []
-    if (!mount.name) found.push(required(`${at}.name`))
-    else if (!volumes.has(mount.name)) found.push(notFound(`${at}.name`, mount.name))
-    if (!mount.mountPath) found.push(required(`${at}.mountPath`))
-    else if (paths.has(mount.mountPath)) found.push(invalidValue(`${at}.mountPath`, mount.mountPath, 'must be unique'))
-    paths.add(mount.mountPath)
-    if (mount.subPath) found.push(...validateDescendingPath(mount.subPath, `${at}.subPath`))
-    if (mount.subPathExpr) {
-      if (mount.subPath) found.push(invalidValue(`${at}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'))
-      found.push(...validateDescendingPath(mount.subPathExpr, `${at}.subPathExpr`))
-    }
-    return [...found, ...optionalOneOf(`${at}.mountPropagation`, mount.mountPropagation, ['Bidirectional', 'HostToContainer', 'None'])]
-  })
-}
-
-export const validateSecretNames = (secrets: readonly { name?: string }[] | undefined, field: string): FieldError[] =>
-  (secrets ?? []).flatMap((s, i) => (s.name ? invalidFor(`${field}[${i}].name`, s.name, validateDns1123Subdomain(s.name)) : [required(`${field}[${i}].name`)]))
