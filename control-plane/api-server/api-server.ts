@@ -94,10 +94,13 @@ const podStreams = (['log', 'exec', 'attach', 'portforward'] as const).map((name
 const proxies = [['pods', 'PodProxyOptions'], ['services', 'ServiceProxyOptions'], ['nodes', 'NodeProxyOptions']].map(([resource = '', kind = '']) =>
   ({ group: '', version: 'v1', resource, name: 'proxy', kind: { group: '', version: 'v1', kind }, verbs: ['create', 'delete', 'get', 'patch', 'update'] }))
 
+/** Parts of a pod that are written through names of their own. */
+const podParts = ['ephemeralcontainers', 'resize'].map((name) => ({ group: '', version: 'v1', resource: 'pods', name, kind: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get', 'patch', 'update'] }))
+
 const served = (registry: Registry): Served => ({
   registry,
   subresources: [
-    ...podStreams, ...proxies,
+    ...podStreams, ...proxies, ...podParts,
     ...Object.entries(postSubresources).map(([path, { body }]) => {
       const [group = '', resource = '', name = ''] = path.split('/')
       return { group, version: 'v1', resource, name, kind: { group: body.group, version: body.version, kind: body.kind }, verbs: ['create'] }

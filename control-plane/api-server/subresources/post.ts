@@ -11,8 +11,8 @@ import { success } from '../server-response.ts'
 import { admissionRequest } from '../verbs/admission-request.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
 import { named, timestamp } from '../verbs/context.ts'
-import { remove } from '../verbs/delete.ts'
 import { mutate } from '../verbs/mutate.ts'
+import { evict } from './eviction.ts'
 import { requestToken } from './token-request.ts'
 
 export interface PostSubresource {
@@ -48,14 +48,6 @@ async function bind(ctx: ApiContext, target: Target, body: Binding): Promise<obj
       return pod
     },
   })
-  return success(201)
-}
-
-/** Deletes the pod. There are no PodDisruptionBudgets yet that could forbid it. */
-async function evict(ctx: ApiContext, target: Target, body: { metadata?: { name?: string }; deleteOptions?: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string } } }): Promise<object> {
-  if (body.metadata?.name && body.metadata.name !== target.name) throw badRequest(`name in URL does not match name in Eviction object`)
-  const { gracePeriodSeconds, preconditions } = body.deleteOptions ?? {}
-  await remove(ctx, { ...target, subresource: '' }, { admitted: true, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}) })
   return success(201)
 }
 

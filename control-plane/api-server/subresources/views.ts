@@ -2,16 +2,18 @@
 import type { Namespace } from '../../../shared/api/core-v1.ts'
 import type { KubeObject } from '../../../shared/api/object.ts'
 import { copyJson } from '../../../shared/values/json-value.ts'
+import { isPodPart } from '../resources/pod-parts.ts'
 import type { ResourceDefinition } from '../resources/definition.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
 import { mutate } from '../verbs/mutate.ts'
 import type { Written } from '../verbs/stored-form.ts'
 import { update } from '../verbs/update.ts'
 
-/** `status` where the definition has one; `finalize` of namespaces; `approval` of certificate requests. */
+/** `status` where the definition has one; `finalize` of namespaces; `ephemeralcontainers` and `resize` of pods; `approval` of certificate requests. */
 export function isView(definition: ResourceDefinition, subresource: string): boolean {
   if (subresource === 'status') return definition.subresources.status === true
   if (subresource === 'finalize') return definition.group === '' && definition.resource === 'namespaces'
+  if (isPodPart(subresource)) return definition.group === '' && definition.resource === 'pods'
   return subresource === 'approval' && definition.resource === 'certificatesigningrequests'
 }
 
