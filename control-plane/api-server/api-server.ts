@@ -29,6 +29,7 @@ import { CustomResources } from './custom-resources/follower.ts'
 import { WebhookClient } from './webhook-client/client.ts'
 import { bootstrapObjects } from './bootstrap.ts'
 import type { Served } from './discovery/groups.ts'
+import { componentChecks } from './component-statuses.ts'
 import { Discovery } from './discovery-requests.ts'
 import { FlowControl } from './flow-control/flow-control.ts'
 import type { HealthCheck } from './health.ts'
@@ -141,9 +142,10 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   collectStoreMetrics(metrics, store, registry)
   const flow = new FlowControl({ store, clock: host.clock, metrics })
   let ready = false
-  const health = new Health([...serverChecks({ store, stopping: stop.signal, failure: () => failure, bootstrapped: () => ready }), ...(deps.healthChecks ?? [])], log)
+  const [checks, others] = [serverChecks({ store, stopping: stop.signal, failure: () => failure, bootstrapped: () => ready }), deps.healthChecks ?? []]
+  const health = new Health([...checks, ...others], log)
   const pipeline = new Pipeline({
-    ctx, registry, authorizer, authenticator, reviewing, streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
+    ctx, registry, authorizer, authenticator, reviewing, components: componentChecks(checks, others), streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
     metrics, flow, health, aggregation: undefined, auditor: deps.audit && new Auditor({ ...deps.audit, clock: host.clock, metrics }),
     discovery: new Discovery(served(registry), ['/metrics', ...health.paths], { ...(deps.tokens ? openIdDocuments(deps.tokens) : {}), ...deps.documents }),
   })

@@ -7,6 +7,8 @@ import type { Authorizer } from './authz/authorizer.ts'
 import { deleteRequest, listRequest, writeQuery } from './request-options.ts'
 import { managerName } from './managed-fields/manager-name.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
+import type { HealthCheck } from './health.ts'
+import { answerComponents } from './component-statuses.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
 import { decodeObject } from './schema/decode.ts'
@@ -39,7 +41,7 @@ export interface Exchange extends Reply {
   counted(events: number): void
 }
 
-export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer; /** What answers reviews; without it there are none. */ readonly reviewing?: ReviewDeps }
+export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer; /** What answers reviews; without it there are none. */ readonly reviewing?: ReviewDeps; /** What component statuses are read from. */ readonly components?: readonly HealthCheck[] }
 
 export const noSuchResource = (): StatusError => new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
 const notAllowed = (): StatusError => new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
@@ -63,6 +65,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   // A collection is posted to, an object is put and patched; not the other way round.
   const misplaced = info.verb === 'create' ? info.name !== '' : (info.verb === 'update' || info.verb === 'patch') && info.name === ''
   if (!verb || misplaced || !(definition.verbs as readonly string[]).includes(info.verb)) throw notAllowed()
+  if (definition.resource === 'componentstatuses' && definition.group === '') return answerComponents(deps.ctx, exchange, definition, deps.components ?? [])
   return verb(deps.ctx, exchange, target)
 }
 

@@ -91,6 +91,15 @@ export async function sendList(ctx: ApiContext, reply: Reply, definition: Resour
   return streamList(reply, pieces(definition, listed))
 }
 
+/** A list of objects that nothing stores. */
+export function sendComputed(ctx: ApiContext, reply: Reply, definition: ResourceDefinition, objects: readonly KubeObject[]): Promise<void> {
+  const meta = { resourceVersion: '' }
+  if (reply.form.as === 'table') return sendJson(reply, 200, toTable(definition, objects, tableOptions(ctx, reply, meta)))
+  if (reply.form.as === 'partial-metadata' || reply.form.as === 'partial-metadata-list') return sendJson(reply, 200, toPartialMetadataList(objects, meta))
+  const items = objects.map(({ kind: _kind, apiVersion: _version, ...item }) => item)
+  return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items })
+}
+
 const OPEN = Buffer.from('{')
 const COMMA = Buffer.from(',{')
 const END = Buffer.from(']}\n')

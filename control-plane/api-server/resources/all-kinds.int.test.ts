@@ -111,6 +111,13 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     expect(JSON.parse(await kubectl(['get', 'events.v1.', 'e', '-o', 'json']))).toMatchObject({ apiVersion: 'v1', message: 'said', involvedObject: { name: 'p' }, reportingComponent: 'c.io/x' })
     expect(await kubectl(['get', 'events.events.k8s.io', '--field-selector=regarding.name=p', '-o', 'name'])).toBe('event.events.k8s.io/e\n')
   }, 60_000)
+  it('shows the components’ health, which nothing stores', async () => {
+    expect(await kubectl(['get', 'componentstatuses', '--no-headers'])).toMatch(/^etcd-0 +Healthy +ok/m)
+    expect(JSON.parse(await kubectl(['get', 'cs', 'etcd-0', '-o', 'json']))).toMatchObject({ kind: 'ComponentStatus', conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }] })
+    expect(JSON.parse(await kubectl(['get', 'cs', '-o', 'json']))).toMatchObject({ items: [{ kind: 'ComponentStatus', metadata: { name: 'etcd-0' } }] })
+    await expect(kubectl(['get', 'cs', 'other'])).rejects.toThrow('componentstatuses "other" not found')
+    await expect(kubectl(['delete', 'cs', 'etcd-0'])).rejects.toThrow('the server does not allow this method on the requested resource')
+  }, 30_000)
   it('finds what every cluster begins with', async () => {
     const rows = async (...args: string[]): Promise<string[][]> => (await kubectl(['get', ...args, '--no-headers'])).trim().split('\n').map((l) => l.split(/\s\s+/))
     expect((await rows('priorityclasses')).map(([name, value]) => [name, value])).toEqual([['system-cluster-critical', '2000000000'], ['system-node-critical', '2000001000']])

@@ -3,6 +3,7 @@ import type { ResourceDefinition } from './definition.ts'
 import { certificateSigningRequests } from './certificate-signing-requests.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
+import { componentStatuses } from './component-statuses.ts'
 import { configMaps } from './config-maps.ts'
 import { controllerRevisions } from './controller-revisions.ts'
 import { cronJobs } from './cron-jobs.ts'
@@ -55,7 +56,7 @@ export type { Registry } from './live-registry.ts'
 
 const builtIn: readonly ResourceDefinition[] = [
   namespaces, nodes, pods, configMaps, secrets, serviceAccounts, services, endpoints, events, replicationControllers,
-  persistentVolumes, persistentVolumeClaims, podTemplates, limitRanges, resourceQuotas, endpointSlices, leases, replicaSets, deployments, daemonSets, statefulSets, controllerRevisions, jobs, cronJobs,
+  persistentVolumes, persistentVolumeClaims, podTemplates, componentStatuses, limitRanges, resourceQuotas, endpointSlices, leases, replicaSets, deployments, daemonSets, statefulSets, controllerRevisions, jobs, cronJobs,
   horizontalPodAutoscalers, horizontalPodAutoscalersV1, podDisruptionBudgets, eventsV1, ingresses, ingressClasses, networkPolicies, ipAddresses, serviceCidrs,
   storageClasses, volumeAttachments, csiDrivers, csiNodes, csiStorageCapacities, priorityClasses, runtimeClasses, flowSchemas, priorityLevelConfigurations, roles, roleBindings, clusterRoles, clusterRoleBindings, certificateSigningRequests,
   customResourceDefinitions,
