@@ -43,6 +43,7 @@ import { collectStoreMetrics, serverChecks } from './server-health.ts'
 import { HttpsServer } from './server.ts'
 import type { StreamHandlers } from './streams.ts'
 import { postSubresources } from './subresources/post.ts'
+import { usageResources, type UsageSource } from './usage-metrics.ts'
 import type { ApiContext } from './verbs/context.ts'
 import { ObjectCache } from './watch/cache.ts'
 
@@ -98,7 +99,7 @@ const proxies = [['pods', 'PodProxyOptions'], ['services', 'ServiceProxyOptions'
 /** Parts of a pod that are written through names of their own. */
 const podParts = ['ephemeralcontainers', 'resize'].map((name) => ({ group: '', version: 'v1', resource: 'pods', name, kind: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get', 'patch', 'update'] }))
 
-const served = (registry: Registry): Served => ({
+const served = (registry: Registry, measured: boolean): Served => ({
   registry,
   subresources: [
     ...podStreams, ...proxies, ...podParts,
@@ -112,7 +113,7 @@ const served = (registry: Registry): Served => ({
       kind: { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' }, verbs: ['get', 'patch', 'update'],
     },
   ],
-  virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }, ...reviewResources],
+  virtual: [{ group: '', version: 'v1', resource: 'bindings', singular: 'binding', kind: 'Binding', namespaced: true, verbs: ['create'] }, ...reviewResources, ...(measured ? usageResources : [])],
 })
 
 /** Starts nothing: call {@link ApiServer.bootstrap} or {@link ApiServer.listen}. */
@@ -144,10 +145,12 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   let ready = false
   const [checks, others] = [serverChecks({ store, stopping: stop.signal, failure: () => failure, bootstrapped: () => ready }), deps.healthChecks ?? []]
   const health = new Health([...checks, ...others], log)
+  const { streams } = deps
+  const usage: UsageSource | undefined = streams?.usage && { usage: (node) => streams.usage?.(node) ?? Promise.reject(new Error('not measured')) }
   const pipeline = new Pipeline({
-    ctx, registry, authorizer, authenticator, reviewing, components: componentChecks(checks, others), streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
+    usage, ctx, registry, authorizer, authenticator, reviewing, components: componentChecks(checks, others), streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
     metrics, flow, health, aggregation: undefined, auditor: deps.audit && new Auditor({ ...deps.audit, clock: host.clock, metrics }),
-    discovery: new Discovery(served(registry), ['/metrics', ...health.paths], { ...(deps.tokens ? openIdDocuments(deps.tokens) : {}), ...deps.documents }),
+    discovery: new Discovery(served(registry, usage !== undefined), ['/metrics', ...health.paths], { ...(deps.tokens ? openIdDocuments(deps.tokens) : {}), ...deps.documents }),
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)

@@ -29,6 +29,7 @@ import { applyPatch, parsePatch, patch, patchType } from './verbs/patch.ts'
 import { read, readObject } from './verbs/read.ts'
 import type { Written } from './verbs/stored-form.ts'
 import { update } from './verbs/update.ts'
+import { answerUsage, metricsGroup, type UsageSource } from './usage-metrics.ts'
 import { askedOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
 import { watch } from './watch-requests.ts'
 
@@ -41,7 +42,7 @@ export interface Exchange extends Reply {
   counted(events: number): void
 }
 
-export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer; /** What answers reviews; without it there are none. */ readonly reviewing?: ReviewDeps; /** What component statuses are read from. */ readonly components?: readonly HealthCheck[] }
+export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer; /** Answers `metrics.k8s.io`; without it the group is not served. */ readonly usage?: UsageSource | undefined; /** What answers reviews; without it there are none. */ readonly reviewing?: ReviewDeps; /** What component statuses are read from. */ readonly components?: readonly HealthCheck[] }
 
 export const noSuchResource = (): StatusError => new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
 const notAllowed = (): StatusError => new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
@@ -55,6 +56,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   if (info.resource === 'bindings' && info.group === '' && info.verb === 'create') return postBinding(deps, exchange)
   const review = info.version === 'v1' && !info.subresource ? reviews[`${info.group}/${info.resource}`] : undefined
   if (review) return answerReview(deps, exchange, review)
+  if (info.group === metricsGroup && deps.usage) return sendJson(exchange, 200, await answerUsage({ ctx: deps.ctx, source: deps.usage, log: deps.ctx.host.log }, info))
   const definition = deps.registry.find(info.group, info.version, info.resource)
   if (!definition) throw noSuchResource()
   if (definition.namespaced !== (info.namespace !== '') && (definition.namespaced ? info.name !== '' && info.verb !== 'list' && info.verb !== 'watch' : info.resource !== 'namespaces')) throw noSuchResource()

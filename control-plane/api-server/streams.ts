@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { NodeUsage } from '../../shared/streams/usage.ts'
 import type { User } from './authn/user.ts'
 import type { RequestInfo } from './request-info.ts'
 
@@ -19,6 +20,8 @@ export interface StreamHandlers {
   logs(request: StreamRequest, req: IncomingMessage, res: ServerResponse): Promise<void>
   /** Any other request that {@link isProxy}; answered and ended as logs are. */
   proxy(request: StreamRequest, req: IncomingMessage, res: ServerResponse): Promise<void>
+  /** What a node and its containers use; asked of the node at most every ten seconds. Rejects with a `StatusError` where it does not answer. */
+  usage?(node: string): Promise<NodeUsage>
   /** A node's dial-back: an upgrade to a path below `/bramble/`. `node` is the name in the client's certificate, undefined for anybody else. A throw is answered as above. */
   dial?(path: string, node: string | undefined, req: IncomingMessage, socket: Duplex, head: Buffer): void
 }

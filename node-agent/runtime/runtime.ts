@@ -90,6 +90,8 @@ export interface ContainerSpec {
   readonly stdin: boolean
   readonly stdinOnce: boolean
   readonly tty: boolean
+  /** Id of a running container of the pod whose process namespace it joins; undefined for one of its own. */
+  readonly pidOf?: string
   /** Where a driver that writes logs itself puts them; the folder exists. A driver whose engine keeps logs ignores it. */
   readonly logPath: string
 }

@@ -13,7 +13,7 @@ import { webSocketEnd } from '../../../shared/streams/websocket-connection.ts'
 
 /** Asks a connected node. Rejects with a `StatusError` where it is not connected, does not answer or refuses. */
 export interface NodeRpc {
-  call(node: string, method: string, params: unknown, options: { readonly dial: string }): Promise<unknown>
+  call(node: string, method: string, params: unknown, options?: { readonly dial?: string }): Promise<unknown>
 }
 
 const prefix = '/bramble/v1/dial/'

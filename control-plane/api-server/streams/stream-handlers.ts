@@ -10,6 +10,7 @@ import { badRequest, isNotFound, messageOf, StatusError } from '../../../shared/
 import type { Host } from '../../../shared/base/host.ts'
 import { channel, encodeStatus, join, type ChannelEnd } from '../../../shared/streams/channels.ts'
 import { channelDuplex, tunnelSides } from '../../../shared/streams/duplex-stream.ts'
+import type { NodeUsage } from '../../../shared/streams/usage.ts'
 import { isProxy, type StreamHandlers, type StreamRequest } from '../streams.ts'
 import { checkExecUpgrade, upgradeClient, type StreamFlags } from './client-upgrade.ts'
 import { DialBacks, type NodeRpc } from './dial-back.ts'
@@ -27,6 +28,9 @@ function streamFlags(query: URLSearchParams): StreamFlags {
   if (!flags.stdin && !flags.stdout && !flags.stderr) throw badRequest('you must specify at least 1 of stdin, stdout, stderr')
   return flags
 }
+
+/** Milliseconds for which what a node said it uses is good enough. */
+const usageLife = 10_000
 
 /** The first message decides between an HTTP error and a 200: a log that cannot be opened says so in its status. */
 function pipeLog(node: ChannelEnd, res: ServerResponse): Promise<void> {
@@ -69,10 +73,13 @@ class NodeStreams implements StreamServer {
   readonly #client: () => ApiClient
   readonly #host: Host
   readonly #dials: DialBacks
+  readonly #rpc: NodeRpc
+  readonly #usages = new Map<string, { readonly at: number; readonly usage: Promise<NodeUsage> }>()
 
   constructor(deps: { client: () => ApiClient; rpc: NodeRpc; host: Host }) {
     this.#client = deps.client
     this.#host = deps.host
+    this.#rpc = deps.rpc
     this.#dials = new DialBacks({ rpc: deps.rpc, clock: deps.host.clock, random: deps.host.random })
   }
 
@@ -151,6 +158,18 @@ class NodeStreams implements StreamServer {
     const slices = await this.#client().list(refs.EndpointSlice, { namespace, labelSelector: `kubernetes.io/service-name=${asked.name}` })
     const endpoints = slices.items.length ? undefined : await this.#client().get(refs.Endpoints, { namespace, name: asked.name }).catch((e: unknown) => { if (isNotFound(e)) return undefined; throw e })
     return serviceProxyTarget({ ...asked, id }, servicePort(service, asked), { slices: slices.items, endpoints }, this.#host.random.float())
+  }
+
+  async usage(node: string): Promise<NodeUsage> {
+    const { clock } = this.#host
+    for (const [name, { at }] of this.#usages) if (clock.monotonic() - at > usageLife) this.#usages.delete(name)
+    const known = this.#usages.get(node)
+    if (known) return known.usage
+    const usage = this.#rpc.call(node, 'usage', {}) as Promise<NodeUsage>
+    this.#usages.set(node, { at: clock.monotonic(), usage })
+    // A node that did not answer is asked again by whoever comes next.
+    usage.catch(() => this.#usages.delete(node))
+    return usage
   }
 
   dial(path: string, node: string | undefined, req: IncomingMessage, socket: Duplex, head: Buffer): void { this.#dials.accept(path, node, req, socket, head) }

@@ -156,7 +156,7 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   try {
     const namespace = record.ref.namespace
     const spec = await containerSpec({
-      record, pod, container, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir,
+      record, pod, container, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
       sources: {
         configMap: (n) => deps.desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => deps.desired.get<Secret>('Secret', namespace, n),
         services: deps.desired.list<Service>('Service'),
@@ -174,6 +174,15 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   } finally {
     record.images.delete(name)
   }
+}
+
+/** Whose processes an ephemeral container is to see. */
+function targetOf(deps: ApplyDeps, record: PodRecord, pod: StoredPod, name: string): { pidOf?: string } {
+  const target = pod.spec?.ephemeralContainers?.find((c) => c.name === name)?.targetContainerName
+  if (!target) return {}
+  const container = newestContainer(deps.cache.pod(record.ref.uid).containers, target)
+  if (container?.state !== 'running') throw new ConfigError(`target container ${JSON.stringify(target)} is not running`)
+  return { pidOf: container.id }
 }
 
 async function startFailed(deps: ApplyDeps, record: PodRecord, of: { name: string; path: string; image: string }, e: unknown): Promise<void> {

@@ -27,6 +27,8 @@ export interface SpecInput {
   readonly files: FileTree
   readonly memoryCapacity: number
   readonly seccompDir: string
+  /** The running container that an ephemeral one targets. */
+  readonly pidOf?: string
 }
 
 const propagation: Readonly<Record<string, Mount['propagation']>> = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' }
@@ -75,6 +77,6 @@ export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
     name: container.name, attempt, image: image.id, command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
     env: environment.env, mounts: await mountsOf(input, lookup), devices: [], resources: containerLimits(container), security: security.options,
     oomScoreAdj: oomScoreAdj(pod, container, input.memoryCapacity), stdin: container.stdin ?? false, stdinOnce: container.stdinOnce ?? false, tty: container.tty ?? false,
-    logPath: record.paths.log(container.name, attempt),
+    ...(input.pidOf === undefined ? {} : { pidOf: input.pidOf }), logPath: record.paths.log(container.name, attempt),
   }
 }

@@ -7,7 +7,7 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import type { Container, Sandbox } from '../../runtime/runtime.ts'
 import { isSidecar } from '../resources/qos.ts'
 import { goDuration, retryAt, type BackoffEntry } from './backoff.ts'
-import { containerNamed, formatPod, gracePeriod, initContainers, mainContainers, restarts } from './pod-facts.ts'
+import { containerNamed, ephemeralContainers, formatPod, gracePeriod, initContainers, mainContainers, restarts } from './pod-facts.ts'
 
 /** `retryAt` is monotonic. `failed` with a `retryAt` to come is a back-off. */
 export type ImageState =
@@ -182,6 +182,9 @@ function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDe
   return out
 }
 
+/** Started once, whatever the others do, and never again. */
+const unstartedEphemeral = (input: PlanInput): ContainerDef[] => ephemeralContainers(input.pod).filter((c) => newestContainer(input.containers, c.name) === undefined)
+
 /** Containers whose probe says that they must be restarted. */
 function unhealthy(input: PlanInput): Step[] {
   return input.containers.filter(isRunning).flatMap((c): Step[] => {
@@ -257,7 +260,7 @@ function run(input: PlanInput, deadline: Millis | undefined): Plan {
   const agenda = new Agenda()
   agenda.wake(deadline)
   agenda.steps.push(...unhealthy(input))
-  const wanted = candidates(input, usable)
+  const wanted = [...unstartedEphemeral(input), ...candidates(input, usable)]
   const ready = usable !== undefined && input.setup.at === 'done' && input.setup.sandboxId === usable.id
   if (!ready && (wanted.length > 0 || input.containers.some(isRunning))) {
     if (input.setup.at === 'failed' && input.setup.retryAt > input.now) agenda.wake(input.setup.retryAt)

@@ -13,7 +13,9 @@ export const formatPod = (ref: PodRef): string => `${ref.name}_${ref.namespace}(
 
 export const initContainers = (pod: Pod): readonly Container[] => pod.spec?.initContainers ?? []
 export const mainContainers = (pod: Pod): readonly Container[] => pod.spec?.containers ?? []
-export const allContainers = (pod: Pod): readonly Container[] => [...initContainers(pod), ...mainContainers(pod)]
+/** They have every field of a container that matters here; `targetContainerName` besides. */
+export const ephemeralContainers = (pod: Pod): readonly Container[] => (pod.spec?.ephemeralContainers ?? []) as readonly Container[]
+export const allContainers = (pod: Pod): readonly Container[] => [...initContainers(pod), ...mainContainers(pod), ...ephemeralContainers(pod)]
 export const containerNamed = (pod: Pod, name: string): Container | undefined => allContainers(pod).find((c) => c.name === name)
 
 /** Whether a container that ended with `exitCode` is started again. */
@@ -31,5 +33,6 @@ export const gracePeriod = (pod: Pod): Millis =>
 
 /** `spec.containers{web}`: the field path of an Event about one container. */
 export function fieldPathOf(pod: Pod, name: string): string {
+  if (pod.spec?.ephemeralContainers?.some((c) => c.name === name)) return `spec.ephemeralContainers{${name}}`
   return initContainers(pod).some((c) => c.name === name) ? `spec.initContainers{${name}}` : `spec.containers{${name}}`
 }

@@ -40,7 +40,6 @@ export function unsupportedFields(pod: Pod): string[] {
   if (spec?.hostUsers === false) out.push('spec.hostUsers: false')
   if (spec?.runtimeClassName) out.push('spec.runtimeClassName')
   if (spec?.resourceClaims?.length) out.push('spec.resourceClaims')
-  if (spec?.ephemeralContainers?.length) out.push('spec.ephemeralContainers')
   if (spec?.setHostnameAsFQDN) out.push('spec.setHostnameAsFQDN')
   for (const c of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
     if (c.lifecycle?.postStart) out.push(`container ${c.name}: lifecycle.postStart`)

@@ -1,23 +1,8 @@
 /** What node and containers use, measured when somebody asks: a rate needs two readings, the earlier of which is kept from the last question. */
 import type { Host } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
+import type { NodeUsage, Usage } from '../../../shared/streams/usage.ts'
 import type { ContainerStats } from '../../runtime/runtime.ts'
-
-export interface Usage {
-  readonly cpuNanos: number
-  readonly usageNanoCores: number
-  readonly workingSetBytes: number
-  readonly memoryBytes: number
-}
-export interface ContainerUsage extends Usage { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly startTime: string }
-export interface NodeUsage extends Usage {
-  readonly node: string
-  /** RFC 3339, of the later reading, and how long before the earlier one was. */
-  readonly time: string
-  readonly windowSeconds: number
-  readonly startTime: string
-  readonly containers: readonly ContainerUsage[]
-}
 
 export interface ContainerName { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly startedAt: number }
 

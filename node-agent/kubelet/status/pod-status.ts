@@ -3,7 +3,7 @@ import type { Container as ContainerDef, ContainerState, ContainerStatus, Pod, P
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Container, Sandbox } from '../../runtime/runtime.ts'
 import { newestContainer, newestSandbox, type ProbeResults } from '../pod/plan.ts'
-import { initContainers, mainContainers } from '../pod/pod-facts.ts'
+import { ephemeralContainers, initContainers, mainContainers } from '../pod/pod-facts.ts'
 import { isSidecar, qosOf } from '../resources/qos.ts'
 import { podConditions } from './conditions.ts'
 
@@ -118,6 +118,7 @@ export function podStatus(input: StatusInput): PodStatus {
   const hasInit = initContainers(pod).length > 0
   const init = initContainers(pod).map((def) => containerStatus(input, def, { init: true, defaultReason: 'PodInitializing' }))
   const main = mainContainers(pod).map((def) => containerStatus(input, def, { init: false, defaultReason: hasInit ? 'PodInitializing' : 'ContainerCreating' }))
+  const ephemeral = ephemeralContainers(pod).map((def) => containerStatus(input, def, { init: false, defaultReason: 'ContainerCreating' })).map((s) => ({ ...s, ready: false, started: s.state?.running ? true : false }))
   const phase = phaseOf(input, init, main)
   const conditions: PodCondition[] = podConditions({
     pod, phase, init, main, sandboxReady: input.sandboxReady && newestSandbox(input.sandboxes)?.state === 'ready', now: input.now,
@@ -131,6 +132,7 @@ export function podStatus(input: StatusInput): PodStatus {
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     startTime: time(input.startTime)!.at,
     ...(hasInit ? { initContainerStatuses: init } : {}), containerStatuses: main,
+    ...(ephemeral.length ? { ephemeralContainerStatuses: ephemeral } : {}),
     qosClass: qosOf(pod),
   }
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import { isStatus, messageOf, StatusError } from '../../../shared/base/errors.ts'
 import type { LogParams } from '../../../shared/streams/requests.ts'
-import type { NodeUsage } from '../resources/usage.ts'
+import type { NodeUsage } from '../../../shared/streams/usage.ts'
 
 export interface KubeletFacts {
   pods(): readonly Pod[]

@@ -9,7 +9,7 @@ import type { Clock } from '../../../shared/base/host.ts'
 import { start } from '../../../shared/host/exec.ts'
 import { appendFd, closeFd, fifoWriter, makeFifo, openFifo, type FifoEnds } from '../../../shared/host/fifo-stream.ts'
 import { fileFacts, makeFolder, readAt, readText, removeTree, watchFile, writeText } from '../../../shared/host/tree.ts'
-import { resizePty, withPty } from '../pty.ts'
+import { passPtyOutput, resizePty, withPty } from '../pty.ts'
 import type { Session } from '../runtime.ts'
 
 export interface Held {
@@ -60,6 +60,12 @@ export class Holders {
       closeFd(ends.child)
       closeFd(log)
     }
+  }
+
+  /** To be called once the container runs: `ctr` has prepared its terminal by then. */
+  async started({ id, tty }: Held): Promise<void> {
+    const pid = tty ? await this.#pid(id) : undefined
+    if (pid !== undefined) await passPtyOutput(pid)
   }
 
   async #pid(id: string): Promise<number | undefined> {

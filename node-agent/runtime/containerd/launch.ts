@@ -92,7 +92,7 @@ async function startHeld(request: LaunchRequest, record: ContainerRecord): Promi
   const begin = (await fileFacts(record.logPath))?.size ?? 0
   const child = await holders.start(heldOf(record), argv.runHeld(engine, { id, configPath: records.configPath(id), pidFile: records.pidPath(id), tty: spec.tty }))
   const ended = new Promise<false>((resolve) => { child.once('exit', () => resolve(false)); child.once('error', () => resolve(false)) })
-  if (await Promise.race([running, ended])) return
+  if (await Promise.race([running, ended])) return holders.started(heldOf(record))
   const timer = new AbortController()
   // A program that ends at once: its start is told, though later than its end is seen here.
   const told = await Promise.race([running, request.clock.sleep(1000, timer.signal).then(() => false, () => false)])
@@ -114,9 +114,16 @@ async function writeConfig(request: LaunchRequest, record: ContainerRecord): Pro
   ])
   const config = ociSpec({
     sandbox: pod.spec, container: spec, image: image.config, user: resolveUser({ security: spec.security, imageUser: image.config.user, passwd, group }), rootfs, cgroupsPath: record.cgroupPath, group: pod.sandboxId,
-    namespaces: pod.namespaces, shm: pod.namespaces.shm, hostnameFile: pod.namespaces.hostnameFile, devices, seccompProfile: profile, host,
+    namespaces: pod.namespaces, shm: pod.namespaces.shm, hostnameFile: pod.namespaces.hostnameFile, devices, seccompProfile: profile, host, pidNamespace: pidNamespaceOf(request),
   })
   await writeText(records.configPath(id), JSON.stringify(config))
+}
+
+function pidNamespaceOf({ spec, table }: LaunchRequest): string | undefined {
+  if (spec.pidOf === undefined) return undefined
+  const pid = table.get(spec.pidOf)?.pid
+  if (pid === undefined) throw new RuntimeError('create-failed', `container ${spec.pidOf}, whose processes are to be shared, is not running`)
+  return `/proc/${pid}/ns/pid`
 }
 
 async function missingMounts(spec: ContainerSpec): Promise<void> {

@@ -19,6 +19,8 @@ export interface SpecInput {
   /** Containers with the same group share a shim. */
   readonly group: string
   readonly namespaces: { readonly net: string | undefined; readonly ipc: string | undefined; readonly uts: string | undefined }
+  /** The process namespace to join; undefined makes one. */
+  readonly pidNamespace?: string | undefined
   /** The pod's /dev/shm; undefined shares the host's. */
   readonly shm: string | undefined
   readonly hostnameFile: string
@@ -97,9 +99,9 @@ export function ociSpec(input: SpecInput): object {
   }
 }
 
-function namespacesOf({ sandbox, namespaces }: SpecInput): object[] {
+function namespacesOf({ sandbox, namespaces, pidNamespace }: SpecInput): object[] {
   const joined = (type: string, path: string | undefined): object[] => (path === undefined ? [] : [{ type, path }])
-  return [{ type: 'mount' }, ...(sandbox.hostPID ? [] : [{ type: 'pid' }]), ...joined('network', namespaces.net), ...joined('ipc', namespaces.ipc), ...joined('uts', namespaces.uts)]
+  return [{ type: 'mount' }, ...(sandbox.hostPID ? [] : [{ type: 'pid', ...(pidNamespace === undefined ? {} : { path: pidNamespace }) }]), ...joined('network', namespaces.net), ...joined('ipc', namespaces.ipc), ...joined('uts', namespaces.uts)]
 }
 
 function mountsOf({ container, shm, hostnameFile, sandbox }: SpecInput): object[] {

@@ -56,13 +56,18 @@ export function runContainer(e: Engine, r: RunRequest): string[] {
   const { security, resources } = spec
   const [entry, ...rest] = spec.command ?? []
   const words = entry === undefined ? spec.args ?? [] : [...rest, ...(spec.args ?? [])]
-  return docker(e, 'run', '--detach', '--pull=never', `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=2',
+  // Input that ends with its first client: only a container that is created apart from its start keeps that.
+  const verb = isStdinOnce(spec) ? ['create'] : ['run', '--detach']
+  return docker(e, ...verb, '--pull=never', `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=2',
     ...(sandbox.hostNetwork ? ['--network=host', '--uts=host'] : [`--network=container:${r.pause}`]), sandbox.hostIPC ? '--ipc=host' : `--ipc=container:${r.pause}`,
-    ...(sandbox.hostPID ? ['--pid=host'] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
+    ...(sandbox.hostPID ? ['--pid=host'] : spec.pidOf !== undefined ? [`--pid=container:${spec.pidOf}`] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
     ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),
     ...spec.mounts.map(mountFlag), ...spec.devices.map((d) => `--device=${d.hostPath}:${d.containerPath}:${d.permissions}`),
     ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
 }
+
+export const isStdinOnce = (spec: ContainerSpec): boolean => spec.stdin && spec.stdinOnce && !spec.tty
+export const startContainer = (e: Engine, name: string): string[] => docker(e, 'start', name)
 
 /** `--mount` is a line of CSV. */
 function mountFlag(m: ContainerSpec['mounts'][number]): string {

@@ -229,7 +229,8 @@ export class DockerRuntime implements Runtime {
       'bramble.image': image.tags[0] ?? image.digests[0] ?? image.id,
     }
     const oomScoreAdj = facts.capabilities.includes('CAP_SYS_RESOURCE') ? spec.oomScoreAdj : Math.max(spec.oomScoreAdj, facts.oomScoreAdj)
-    const result = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj }))
+    const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj }))
+    const result = argv.isStdinOnce(spec) && created.exitCode === 0 ? await run(argv.startContainer(this.#engine, name)) : created
     if (result.exitCode !== 0) {
       const error = classifyStart(result.exitCode, result.stderr.toString())
       if (error.code !== 'start-failed') await run(argv.remove(this.#engine, [name]))
