@@ -54,12 +54,13 @@ import { LiveRegistry } from './live-registry.ts'
 
 export type { Registry } from './live-registry.ts'
 
+/** Core first, then the groups in upstream's order: clients resolve a short name to the first that has it. */
 const builtIn: readonly ResourceDefinition[] = [
-  namespaces, nodes, pods, configMaps, secrets, serviceAccounts, services, endpoints, events, replicationControllers,
-  persistentVolumes, persistentVolumeClaims, podTemplates, componentStatuses, limitRanges, resourceQuotas, endpointSlices, leases, replicaSets, deployments, daemonSets, statefulSets, controllerRevisions, jobs, cronJobs,
-  horizontalPodAutoscalers, horizontalPodAutoscalersV1, podDisruptionBudgets, eventsV1, ingresses, ingressClasses, networkPolicies, ipAddresses, serviceCidrs,
-  storageClasses, volumeAttachments, csiDrivers, csiNodes, csiStorageCapacities, priorityClasses, runtimeClasses, flowSchemas, priorityLevelConfigurations, roles, roleBindings, clusterRoles, clusterRoleBindings, certificateSigningRequests,
-  customResourceDefinitions,
+  namespaces, nodes, pods, configMaps, secrets, serviceAccounts, services, endpoints, events, replicationControllers, persistentVolumes, persistentVolumeClaims, podTemplates, limitRanges, resourceQuotas, componentStatuses,
+  deployments, daemonSets, statefulSets, replicaSets, controllerRevisions, eventsV1, horizontalPodAutoscalers, horizontalPodAutoscalersV1, jobs, cronJobs, certificateSigningRequests,
+  ingresses, ingressClasses, networkPolicies, ipAddresses, serviceCidrs, podDisruptionBudgets, roles, roleBindings, clusterRoles, clusterRoleBindings,
+  storageClasses, volumeAttachments, csiDrivers, csiNodes, csiStorageCapacities,
+  customResourceDefinitions, priorityClasses, leases, runtimeClasses, endpointSlices, flowSchemas, priorityLevelConfigurations,
 ]
 /** What every server begins with. Custom resources come and go in its own copy. */
 export const createRegistry = (): LiveRegistry => new LiveRegistry(builtIn)
