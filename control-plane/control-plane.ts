@@ -14,7 +14,7 @@ import { createBroker } from './broker/broker.ts'
 import { createNodeGateway, type NodeGateway } from './broker/node-gateway/gateway.ts'
 import type { ControlPlaneConfig } from './config.ts'
 import { startControllers, type Controllers } from './controllers/host.ts'
-import { loadIdentity, type Identity } from './identity.ts'
+import { joiningKubeconfig, loadIdentity, type Identity } from './identity.ts'
 import { keyRotation, loadServiceAccountKeys, storedUnder } from './key-rotation.ts'
 import { endpointAddress, publishKubernetesEndpoints } from './kubernetes-endpoints.ts'
 import { startScheduler, type Scheduler } from './scheduler/loop.ts'
@@ -100,13 +100,20 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   })
   await api.bootstrap()
   const broker = await createBroker({ host, tls, port: config.mqttPort, address: config.address })
-  await publishClusterInfo(api.client(componentUser('apiserver')), { mqttPort: String(broker.port), clusterCIDR: config.podCIDR, serviceCIDR: config.serviceCIDR })
+  await publishClusterInfo(api.client(componentUser('apiserver')), {
+    mqttPort: String(broker.port), clusterCIDR: config.podCIDR, serviceCIDR: config.serviceCIDR,
+    kubeconfig: joiningKubeconfig({ server: `https://${config.advertise}:${config.apiPort}`, ca: identity.ca.certPem }),
+  })
   const informers = createSharedInformers({ client: api.client(componentUser('informers')), host })
   controllers = startControllers({
     client: api.client(componentUser('kube-controller-manager')), host, informers,
     config: {
       clusterCidr: config.podCIDR, ca: identity.ca.certPem, resources: () => api.registry.resources,
-      sign: (csrPem, { ttl }) => signCsr(identity.ca, csrPem, { now: host.clock.now(), ttl: Math.min(ttl ?? nodeCertificateLife, nodeCertificateLife), usages: ['client'] }),
+      sign: (csrPem, { ttl, ...granted }) => signCsr(identity.ca, csrPem, { now: host.clock.now(), ttl: Math.min(ttl ?? nodeCertificateLife, nodeCertificateLife), ...granted }),
+      mayRequest: ({ username = '', groups = [] }, right) => api.authorizer.allows({
+        user: { name: username, groups }, verb: 'create', isResourceRequest: true, group: 'certificates.k8s.io', resource: 'certificatesigningrequests', subresource: right, namespace: '', name: '', path: '',
+      }),
+      issueLegacy: (request) => tokens.issueLegacy(request),
     },
   })
   scheduler = startScheduler({ client: api.client(componentUser('kube-scheduler')), informers, host })

@@ -69,6 +69,10 @@ export async function loadIdentity(options: { dataDir: string; clock: Clock; log
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
+/** Where the cluster is and nothing of who asks: what kubeadm reads from cluster-info. */
+export const joiningKubeconfig = ({ server, ca }: { server: string; ca: string }): string =>
+  `${JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters: [{ name: '', cluster: { 'certificate-authority-data': base64(ca), server } }], contexts: null, 'current-context': '', preferences: {}, users: null })}\n`
+
 /** A kubeconfig with everything inside, as kubectl reads it (JSON is YAML). */
 export function kubeconfig(options: { server: string; ca: string; user: string; pair: KeyPair }): string {
   const { server, ca, user, pair } = options

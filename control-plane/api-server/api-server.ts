@@ -21,6 +21,7 @@ import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
 import { componentUser } from './authn/user.ts'
 import type { User } from './authn/user.ts'
 import { followAggregatedRoles } from './authz/aggregation/loop.ts'
+import type { FullAuthorizer } from './authz/authorizer.ts'
 import { createAuthorizer } from './authz/authorizer.ts'
 import { nodeRules } from './authz/default-roles/cluster-roles.ts'
 import { NodeGraph } from './authz/node/graph.ts'
@@ -72,6 +73,8 @@ export interface ApiServerDeps {
 }
 
 export interface ApiServer {
+  /** Answers what users may do, for parts of the control plane that decide about users. */
+  readonly authorizer: FullAuthorizer
   /** What is served; custom resources appear and go while the server runs. */
   readonly registry: Registry
   /** Bootstraps what must exist (system namespaces, default roles, the `kubernetes` Service), then listens. Resolves with the port (for `listen(0)`). */
@@ -174,7 +177,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     aggregating = follow('aggregated roles', followAggregatedRoles({ store, objects, client: apiserver, log }, stop.signal))
   }
   const api: ApiServer = {
-    registry,
+    registry, authorizer,
     bootstrap: () => (bootstrapped ??= bootstrap()),
     async listen(port) {
       await api.bootstrap()

@@ -79,7 +79,7 @@ export function createWorld(seed = 1): World {
       const informers = createSharedInformers({ client, host })
       const controllers = startControllers({
         client, host, informers,
-        config: { clusterCidr: '10.42.0.0/16', ca: 'CA', resources: () => allRefs, sign: async () => 'CERT' },
+        config: { clusterCidr: '10.42.0.0/16', ca: 'CA', resources: () => allRefs, sign: async () => 'CERT', mayRequest: ({ groups = [] }, right) => groups.includes(right === 'nodeclient' ? 'system:bootstrappers' : 'system:nodes') },
       })
       const scheduler = startScheduler({ client, host, informers })
       return {

@@ -5,6 +5,8 @@ import type { ApiClient } from '../../shared/client/api-client.ts'
 import { createEventRecorder, type EventRecorder } from '../../shared/reconcile/event-recorder.ts'
 import type { SharedInformers } from '../../shared/reconcile/shared-informers.ts'
 import { createSupervisor, type LoopHealth } from '../../shared/reconcile/supervisor.ts'
+import { createAccountTokensController, type AccountTokensConfig } from './account-tokens/controller.ts'
+import { createBootstrapTokensController } from './bootstrap-tokens/controller.ts'
 import type { Controller, ControllerDeps } from './controller.ts'
 import { createCsrController, type CsrConfig } from './csr/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
@@ -18,7 +20,7 @@ import { createReplicaController } from './replica-set/controller.ts'
 import { replicaSets, replicationControllers } from './replica-set/replica-kind.ts'
 import { createServiceAccountController, type ServiceAccountConfig } from './service-account/controller.ts'
 
-export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, CsrConfig, PodGcConfig {
+export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig {
   /** Every served resource: what a namespace is emptied of. Asked for each time. */
   resources(): readonly ResourceRef[]
   /** Resources the garbage collector follows. Default: those `resources` gives at start, without events. */
@@ -57,6 +59,8 @@ const table: readonly Entry[] = [
   },
   { identity: 'service-account-controller', create: createServiceAccountController },
   { identity: 'certificate-controller', create: createCsrController },
+  { identity: 'tokens-controller', create: createAccountTokensController },
+  { identity: 'token-cleaner', create: createBootstrapTokensController },
 ]
 
 export function startControllers(options: ControllersOptions): Controllers {

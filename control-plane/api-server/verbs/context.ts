@@ -49,7 +49,7 @@ export interface RequestFacts {
 export const named = (target: Target, name = target.name): Named => ({ group: target.definition.group, resource: target.definition.resource, name })
 
 export const strategyContext = (ctx: ApiContext, target: Target): StrategyContext => ({
-  now: ctx.host.clock.now(), user: target.user.name, groups: target.user.groups, ...(target.user.uid ? { uid: target.user.uid } : {}), dryRun: target.dryRun, subresource: target.subresource,
+  now: ctx.host.clock.now(), user: target.user.name, groups: target.user.groups, ...(target.user.uid ? { uid: target.user.uid } : {}), ...(target.user.extra ? { extra: target.user.extra } : {}), dryRun: target.dryRun, subresource: target.subresource,
 })
 
 /** RFC 3339 with seconds, as `metav1.Time` prints. */

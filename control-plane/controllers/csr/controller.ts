@@ -1,17 +1,19 @@
-/** Approves and signs the client certificates of joining and renewing nodes. */
+/** Approves the client certificates of joining and renewing nodes, signs what is approved for Kubernetes' own signers, and clears away what is over. */
 import type { CertificateSigningRequest } from '../../../shared/api/certificates-v1.ts'
 import type { Stored } from '../../../shared/api/object.ts'
 import { refs } from '../../../shared/api/refs.ts'
 import { isNotFound, messageOf } from '../../../shared/base/errors.ts'
 import { readCsr } from '../../../shared/pki/certificates.ts'
 import type { HandlerResult } from '../../../shared/reconcile/work-queue.ts'
-import { timestamp } from '../../../shared/values/timestamp.ts'
 import { createController, type Controller, type ControllerDeps } from '../controller.ts'
-import { planCsr, untilCleanup, type Requested } from './plan.ts'
+import type { NodeRight, Plan, Requested } from './plan.ts'
+import { approval, planCsr, untilCleanup } from './plan.ts'
 
 export interface CsrConfig {
-  /** Signs a PEM request as a client certificate; `ttl` in milliseconds, the signer's own choice where undefined. Resolves with PEM. */
-  sign(csrPem: string, options: { ttl: number | undefined }): Promise<string>
+  /** Signs a PEM request; names are the request's own. `ttl` in milliseconds, the signer's own choice where undefined. Resolves with PEM. */
+  sign(csrPem: string, options: { ttl: number | undefined; usages: readonly ('client' | 'server')[]; dnsNames: readonly string[]; ips: readonly string[] }): Promise<string>
+  /** May the requester create `certificatesigningrequests/<right>`? */
+  mayRequest(requester: CertificateSigningRequest['spec'], right: NodeRight): boolean
 }
 
 export function createCsrController(deps: ControllerDeps, config: CsrConfig): Controller {
@@ -24,10 +26,19 @@ export function createCsrController(deps: ControllerDeps, config: CsrConfig): Co
   const read = async (csr: CertificateSigningRequest): Promise<Requested> => {
     try { return await readCsr(pemOf(csr)) } catch (e) { return { error: messageOf(e) } }
   }
-  const sign = async (csr: Stored<CertificateSigningRequest>, ttl: number | undefined): Promise<void> => {
-    const certificate = Buffer.from(await config.sign(pemOf(csr), { ttl })).toString('base64')
+  const approve = async (csr: Stored<CertificateSigningRequest>, rights: readonly NodeRight[]): Promise<void> => {
+    const right = rights.find((r) => config.mayRequest(csr.spec, r))
+    if (right === undefined) {
+      log.warn('a node\'s certificate request waits for approval: its requester may not have it', { request: csr.metadata.name, requester: csr.spec.username })
+      return
+    }
+    await client.update(ref, { ...csr, status: { ...csr.status, conditions: [...csr.status?.conditions ?? [], approval(right, clock.now())] } }, { subresource: 'approval' })
+  }
+  const sign = async (csr: Stored<CertificateSigningRequest>, { ttl, usages }: Extract<Plan, { do: 'sign' }>): Promise<void> => {
+    const requested = await readCsr(pemOf(csr))
+    const certificate = Buffer.from(await config.sign(pemOf(csr), { ttl, usages, dnsNames: requested.dnsNames, ips: requested.ips })).toString('base64')
     await client.update(ref, { ...csr, status: { ...csr.status, certificate } }, { subresource: 'status' })
-    log.info('certificate issued', { request: csr.metadata.name, requester: csr.spec.username })
+    log.info('certificate issued', { request: csr.metadata.name, signer: csr.spec.signerName, requester: csr.spec.username })
   }
 
   const reconcile = async (name: string): Promise<HandlerResult> => {
@@ -36,30 +47,19 @@ export function createCsrController(deps: ControllerDeps, config: CsrConfig): Co
     const plan = planCsr(csr, await read(csr), clock.now())
     switch (plan.do) {
       case 'nothing': break
-      case 'approve': case 'deny': {
-        if (plan.do === 'deny') log.warn('certificate request refused', { request: name, requester: csr.spec.username, why: plan.condition.message })
-        const decided = await client.update(ref, { ...csr, status: { ...csr.status, conditions: [...csr.status?.conditions ?? [], plan.condition] } }, { subresource: 'approval' })
-        if (plan.do === 'approve') await sign(decided, csr.spec.expirationSeconds === undefined ? undefined : csr.spec.expirationSeconds * 1000)
+      // The change comes back here, to be signed.
+      case 'approve': await approve(csr, plan.rights); break
+      case 'sign': await sign(csr, plan); break
+      case 'fail':
+        log.warn('approved certificate request not signed', { request: name, requester: csr.spec.username, why: plan.condition.message })
+        await client.update(ref, { ...csr, status: { ...csr.status, conditions: [...csr.status?.conditions ?? [], plan.condition] } }, { subresource: 'status' })
         break
-      }
-      case 'sign': {
-        const why = await unsignable(csr)
-        if (why === undefined) { await sign(csr, plan.ttl); break }
-        const failed = { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: why, lastUpdateTime: timestamp(clock.now()), lastTransitionTime: timestamp(clock.now()) }
-        await client.update(ref, { ...csr, status: { ...csr.status, conditions: [...csr.status?.conditions ?? [], failed] } }, { subresource: 'status' })
-        break
-      }
       case 'delete':
         try { await client.delete(ref, { name }, { preconditions: { uid: csr.metadata.uid } }) } catch (e) { if (!isNotFound(e)) throw e }
         return
     }
-    return { after: Math.max(1000, untilCleanup(csr, clock.now())) }
-  }
-  /** A person may approve a request that we would not: its requester may be anyone, but it must still be a node's client certificate. */
-  const unsignable = async (csr: CertificateSigningRequest): Promise<string | undefined> => {
-    const requested = await read(csr)
-    const plan = planCsr({ ...csr, spec: { ...csr.spec, groups: ['system:bootstrappers'] }, status: {} } as Stored<CertificateSigningRequest>, requested, 0)
-    return plan.do === 'deny' ? plan.condition.message : undefined
+    const wait = untilCleanup(csr, clock.now())
+    return Number.isFinite(wait) ? { after: Math.max(1000, wait) } : undefined
   }
 
   return createController({
