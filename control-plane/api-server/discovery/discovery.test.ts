@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { registry } from '../resources/registry.ts'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList } from './groups.ts'
 import type { Served } from './groups.ts'
+import { loadDocs } from './openapi-docs.ts'
 import { openApiV2Document } from './openapi-v2.ts'
 import { openApiV3Document, openApiV3Index } from './openapi-v3.ts'
 
@@ -41,6 +42,10 @@ const refsIn = (value: unknown): string[] => (Array.isArray(value) ? value.flatM
   ? Object.entries(value).flatMap(([k, v]) => (k === '$ref' && typeof v === 'string' ? [v] : refsIn(v))) : [])
 
 describe('OpenAPI', () => {
+  it('explains every served kind', async () => {
+    const docsOf = await loadDocs()
+    expect(registry.all.filter((d) => d.schema && !docsOf(d.schema)['']).map((d) => d.schema)).toEqual([])
+  })
   it('v3: kubectl finds kinds, query parameters and merge keys', async () => {
     expect(Object.keys(openApiV3Index(registry, 'h').paths)).toContain('apis/apps/v1')
     expect(await openApiV3Document(registry, 'nope', 'v1')).toBeUndefined()

@@ -77,10 +77,15 @@ function checkPreconditions(target: Target, { preconditions }: DeleteRequest, ol
   }
 }
 
-/** Finalizers as the propagation policy wants them; without a policy those there stay, and core/v1 ReplicationControllers orphan their pods. */
+/** Kinds whose dependents stay where a deletion does not say otherwise, as they did before there was garbage collection. */
+const orphaning = new Set(['/replicationcontrollers', 'batch/jobs'])
+const jobWarning = 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'
+
+/** Finalizers as the propagation policy wants them; without a policy those there stay. */
 function finalizersFor(target: Target, policy: Propagation | undefined, had: readonly string[]): string[] {
-  const { group, resource } = target.definition
-  const wanted = policy ?? (had.includes(ORPHAN) ? 'Orphan' : had.includes(FOREGROUND) ? 'Foreground' : group === '' && resource === 'replicationcontrollers' ? 'Orphan' : 'Background')
+  const kind = `${target.definition.group}/${target.definition.resource}`
+  if (!policy && kind === 'batch/jobs') target.request?.warn(jobWarning)
+  const wanted = policy ?? (had.includes(ORPHAN) ? 'Orphan' : had.includes(FOREGROUND) ? 'Foreground' : orphaning.has(kind) ? 'Orphan' : 'Background')
   const mine = wanted === 'Orphan' ? ORPHAN : wanted === 'Foreground' ? FOREGROUND : undefined
   const kept = had.filter((f) => (f !== ORPHAN && f !== FOREGROUND) || f === mine)
   return mine && !kept.includes(mine) ? [...kept, mine] : kept
