@@ -247,7 +247,6 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
       })
 
       test('a container with a terminal', async () => {
-        if (rt().name === 'containerd') { await pod({}, (s) => expect(rt().startContainer(s.id, spec({ tty: true }), never)).rejects.toMatchObject({ code: 'unsupported' })); return }
         await pod({}, async (s) => { expect((await outputOf(s, { command: ['sh', '-c', 'tty; sleep 0.2'], tty: true })).text).toMatch(/\/dev\/(pts\/0|console)/) })
       })
     }
