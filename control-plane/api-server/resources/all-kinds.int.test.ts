@@ -111,6 +111,12 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     expect(JSON.parse(await kubectl(['get', 'events.v1.', 'e', '-o', 'json']))).toMatchObject({ apiVersion: 'v1', message: 'said', involvedObject: { name: 'p' }, reportingComponent: 'c.io/x' })
     expect(await kubectl(['get', 'events.events.k8s.io', '--field-selector=regarding.name=p', '-o', 'name'])).toBe('event.events.k8s.io/e\n')
   }, 60_000)
+  it('leaves the pods of a Job that is deleted without a word about them', async () => {
+    for (const name of ['kept', 'swept']) await kubectl(['create', 'job', name, '--image=busybox:1'])
+    await kubectl(['delete', '--raw', '/apis/batch/v1/namespaces/default/jobs/kept'])
+    expect(JSON.parse(await kubectl(['get', 'job', 'kept', '-o', 'json']))).toMatchObject({ metadata: { finalizers: ['orphan'] } })
+    expect(await kubectl(['delete', 'job', 'swept'])).toContain('deleted')
+  }, 30_000)
   it('shows the components’ health, which nothing stores', async () => {
     expect(await kubectl(['get', 'componentstatuses', '--no-headers'])).toMatch(/^etcd-0 +Healthy +ok/m)
     expect(JSON.parse(await kubectl(['get', 'cs', 'etcd-0', '-o', 'json']))).toMatchObject({ kind: 'ComponentStatus', conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }] })
