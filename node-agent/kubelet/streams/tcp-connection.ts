@@ -40,11 +40,33 @@ export function connectTcp(to: { readonly host: string; readonly port: number },
 /** A connection within another network namespace: busybox' `nc` there, for Node cannot enter one. Ends with either side. */
 function connectInside(netns: string, host: string, port: number): Duplex {
   const child = start(['nsenter', `--net=${netns}`, 'busybox', 'nc', host, String(port)], { stdio: ['pipe', 'pipe', 'ignore'] })
-  // Node takes a pair, its types do not know (`stream.Duplex.from`, "object").
-  const stream = Duplex.from({ readable: child.stdout as Readable, writable: child.stdin as Writable } as unknown as Readable) as Duplex
-  child.once('error', (e) => stream.destroy(e))
-  stream.once('close', () => child.kill('SIGKILL'))
-  return stream
+  return new ChildStream(child.stdin as Writable, child.stdout as Readable, child)
+}
+
+/** Input and output of a program as one stream. */
+class ChildStream extends Duplex {
+  readonly #input: Writable
+  readonly #output: Readable
+  readonly #child: { kill(signal: 'SIGKILL'): boolean }
+
+  constructor(input: Writable, output: Readable, child: { kill(signal: 'SIGKILL'): boolean; once(event: 'error', listener: (e: Error) => void): unknown }) {
+    super()
+    this.#input = input
+    this.#output = output
+    this.#child = child
+    output.on('data', (data: Buffer) => { if (!this.push(data)) output.pause() })
+    output.on('end', () => this.push(null))
+    for (const part of [input, output]) part.on('error', (e) => this.destroy(e))
+    child.once('error', (e) => this.destroy(e))
+  }
+
+  override _read(): void { this.#output.resume() }
+  override _write(data: Buffer, _encoding: string, done: (error?: Error | null) => void): void { this.#input.write(data, done) }
+  override _final(done: () => void): void { this.#input.end(done) }
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#child.kill('SIGKILL')
+    done(error)
+  }
 }
 
 /** `BadRequest`'s sibling for a port nobody listens on is told in upstream's words, and ends the one connection, not the client's session. */
