@@ -98,7 +98,7 @@ describe('a service-account token', () => {
     await cluster.admin.create(refs.Pod, pod('other'))
     await expect(token('default', { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'other', uid: 'wrong' } })).rejects.toMatchObject({ code: 409 })
     await cluster.admin.create(refs.ServiceAccount, { metadata: { name: 'second', namespace: 'default' } })
-    await expect(token('second', { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'other' } })).rejects.toMatchObject({ code: 403 })
+    await expect(token('second', { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'other' } })).rejects.toMatchObject({ code: 400 })
   })
 })
 
