@@ -13,6 +13,8 @@ export interface Expectations {
   satisfied(key: string): boolean
   expectCreations(key: string, count: number): void
   expectDeletions(key: string, uids: readonly string[]): void
+  /** Both at once, for controllers that create and delete in one go. */
+  expect(key: string, creations: number, deletions: readonly string[]): void
   creationObserved(key: string): void
   deletionObserved(key: string, uid: string): void
   forget(key: string): void
@@ -32,6 +34,7 @@ export function createExpectations(clock: Pick<Clock, 'monotonic'>): Expectation
     },
     expectCreations: (key, count) => { awaited.set(key, { creations: count, deletions: new Set(), since: clock.monotonic() }) },
     expectDeletions: (key, uids) => { awaited.set(key, { creations: 0, deletions: new Set(uids), since: clock.monotonic() }) },
+    expect: (key, creations, deletions) => { awaited.set(key, { creations, deletions: new Set(deletions), since: clock.monotonic() }) },
     creationObserved(key) {
       const e = awaited.get(key)
       if (e) e.creations--

@@ -9,15 +9,19 @@ import { createAccountTokensController, type AccountTokensConfig } from './accou
 import { createBootstrapTokensController } from './bootstrap-tokens/controller.ts'
 import type { Controller, ControllerDeps } from './controller.ts'
 import { createCsrController, type CsrConfig } from './csr/controller.ts'
+import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
+import { createDisruptionController } from './disruption/controller.ts'
 import { createEndpointSliceController } from './endpoint-slice/controller.ts'
 import { createEndpointsController } from './endpoints/controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
+import { createJobController } from './job/controller.ts'
 import { createNamespaceController } from './namespace/controller.ts'
 import { createNodeLifecycleController, type NodeLifecycleConfig } from './node-lifecycle/controller.ts'
 import { createPodGcController, type PodGcConfig } from './pod-gc/controller.ts'
 import { createReplicaController } from './replica-set/controller.ts'
 import { replicaSets, replicationControllers } from './replica-set/replica-kind.ts'
+import { createVolumeProtectionController } from './volume-protection/controller.ts'
 import { createServiceAccountController, type ServiceAccountConfig } from './service-account/controller.ts'
 
 export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig {
@@ -48,6 +52,10 @@ const table: readonly Entry[] = [
   { identity: 'deployment-controller', create: createDeploymentController },
   { identity: 'replicaset-controller', create: (deps) => createReplicaController(deps, replicaSets) },
   { identity: 'replication-controller', create: (deps) => createReplicaController(deps, replicationControllers) },
+  { identity: 'daemon-set-controller', create: createDaemonSetController },
+  { identity: 'job-controller', create: createJobController },
+  { identity: 'disruption-controller', create: createDisruptionController },
+  { identity: 'pvc-protection-controller', create: createVolumeProtectionController },
   { identity: 'endpoint-controller', create: createEndpointsController },
   { identity: 'endpointslice-controller', create: createEndpointSliceController },
   { identity: 'node-controller', create: createNodeLifecycleController },

@@ -1,5 +1,5 @@
 import type { FilterPlugin } from '../plugin.ts'
-import { termMatches } from '../node-selector.ts'
+import { termMatches } from '../../../../shared/values/node-selector.ts'
 
 /** `nodeSelector` and the required terms of node affinity; terms are alternatives. */
 export const nodeAffinity: FilterPlugin = {

@@ -1,4 +1,4 @@
-import { termMatches } from '../node-selector.ts'
+import { termMatches } from '../../../../shared/values/node-selector.ts'
 import type { ScorePlugin } from '../plugin.ts'
 
 /** The weights of the preferred node affinity terms that match. */
