@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: speed and memory of a real one-node cluster beside what Kubernetes and Docker Swarm need for the same work on a machine
- * of this kind. Prints a table; fails nothing. `-- --runtime docker`, `-- --idle-seconds 30`, `-- --only pods,creates`.
+ * of this kind. Prints a table; fails nothing. `-- --runtime docker`, `-- --idle-seconds 30`, `-- --only pods,creates`, `-- --only api`.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,12 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { bundle, heapFlags, programs, root, type Program } from '../../scripts/bundle.ts'
 import { Cluster } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
+import { apiRows } from './api-rows.ts'
 import { openApi, type Api } from './api.ts'
 import { costOf } from './process-cost.ts'
 
 interface Row { readonly work: string; readonly kubernetes: string; readonly swarm: string; readonly target: string; readonly here: string }
 
-const { values } = parseArgs({ options: { runtime: { type: 'string', default: 'containerd' }, 'idle-seconds': { type: 'string', default: '180' }, only: { type: 'string', default: 'pods,deployment,idle,creates' }, json: { type: 'string' } } })
+const { values } = parseArgs({ options: { runtime: { type: 'string', default: 'containerd' }, 'idle-seconds': { type: 'string', default: '180' }, only: { type: 'string', default: 'pods,deployment,idle,creates,api' }, json: { type: 'string' } } })
 const only = new Set(values.only.split(','))
 const runtime = values.runtime === 'docker' ? 'docker' : 'containerd'
 const rows: Row[] = []
@@ -124,26 +125,29 @@ function print(): void {
   console.log([line(head), `| ${columns.map((c) => '-'.repeat(width[c])).join(' | ')} |`, ...rows.map(line)].join('\n'))
 }
 
+async function withCluster(): Promise<void> {
+  const cluster = await Cluster.start({ runtime, programs: argv })
+  try {
+    const api = await openApi(cluster.kubeconfig, 4)
+    if (only.has('pods')) await podToReady(api)
+    if (only.has('deployment') || only.has('idle')) await deployment(api)
+    if (only.has('idle')) await idle(cluster)
+    api.close()
+    if (only.has('creates')) await creates(cluster)
+  } finally {
+    await cluster.stop()
+  }
+}
+
 const bundles = join(root, 'dist/bundle')
 await mkdir(bundles, { recursive: true })
 for (const p of Object.keys(programs) as Program[]) await bundle(p, bundles, 'bench')
 const node = process.execPath
-const cluster = await Cluster.start({
-  runtime,
-  programs: {
-    controlPlane: [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--log-level', 'info'],
-    nodeAgent: [node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs')],
-  },
-})
-try {
-  const api = await openApi(cluster.kubeconfig, 4)
-  if (only.has('pods')) await podToReady(api)
-  if (only.has('deployment') || only.has('idle')) await deployment(api)
-  if (only.has('idle')) await idle(cluster)
-  api.close()
-  if (only.has('creates')) await creates(cluster)
-} finally {
-  await cluster.stop()
+const argv = {
+  controlPlane: [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--log-level', 'info'],
+  nodeAgent: [node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs')],
 }
+if (only.has('api')) rows.push(...(await apiRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
+if ([...only].some((o) => o !== 'api')) await withCluster()
 print()
 if (values.json) await writeFile(values.json, JSON.stringify(rows, null, 2))

@@ -96,12 +96,13 @@ function selected(ctx: ApiContext, target: Pick<Target, 'definition' | 'namespac
   const { selection, limit, since } = query
   const prefix = resourcePrefix(target.definition, target.namespace)
   const entries: Entry[] = []
+  const chosen = (entry: Entry): boolean => (selection.matchesBytes ? selection.matchesBytes(entry.value) : selection.matches?.(ctx.objects.object(entry)) ?? true)
   let { at, from } = query
   for (;;) {
     const page = read(ctx, target, { at, from, since, limit: limit > 0 ? SCAN_CHUNK : 0 })
     at = page.revision
     for (const [i, entry] of page.entries.entries()) {
-      if (!selection.matches?.(ctx.objects.object(entry))) continue
+      if (!chosen(entry)) continue
       entries.push(entry)
       if (entries.length < limit || limit <= 0) continue
       const next = page.entries[i + 1]?.key ?? page.next

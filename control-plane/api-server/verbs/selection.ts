@@ -4,12 +4,15 @@ import { badRequest, messageOf } from '../../../shared/base/errors.ts'
 import { parseFieldSelector } from '../../../shared/values/field-selector.ts'
 import { matchesLabels, parseSelector } from '../../../shared/values/selector.ts'
 import type { ResourceDefinition } from '../resources/definition.ts'
+import { labelTest } from './label-scan.ts'
 
 export interface Selection {
   /** Undefined: everything. */
   readonly matches: ((object: KubeObject) => boolean) | undefined
   /** Set where the field selector names one object: a lookup instead of a walk. */
   readonly name: string | undefined
+  /** The same test on stored bytes, where labels alone decide. */
+  readonly matchesBytes?: (bytes: Buffer) => boolean
 }
 
 const EVERYTHING: Selection = { matches: undefined, name: undefined }
@@ -22,13 +25,15 @@ export function selectionOf(definition: ResourceDefinition, options: { labelSele
     const selector = attempt(() => parseSelector(options.labelSelector ?? ''))
     tests.push((object) => matchesLabels(selector, object.metadata?.labels ?? {}))
   }
+  let matchesBytes: ((bytes: Buffer) => boolean) | undefined
+  if (options.labelSelector && !options.fieldSelector) matchesBytes = labelTest(attempt(() => parseSelector(options.labelSelector ?? '')))
   let name: string | undefined
   for (const { field, operator, value } of options.fieldSelector ? attempt(() => parseFieldSelector(options.fieldSelector ?? '')) : []) {
     const read = fieldReader(definition, field)
     if (field === 'metadata.name' && operator === '=') name = value
     tests.push((object) => (read(object) === value) === (operator === '='))
   }
-  return { matches: tests.length ? (object) => tests.every((test) => test(object)) : undefined, name }
+  return { matches: tests.length ? (object) => tests.every((test) => test(object)) : undefined, name, ...(matchesBytes ? { matchesBytes } : {}) }
 }
 
 function fieldReader(definition: ResourceDefinition, field: string): (object: KubeObject) => string {

@@ -1,0 +1,113 @@
+/**
+ * A load generator that costs little beside the server it measures on the same cores: kept TLS connections, one request at a time on each,
+ * answers read no further than their length.
+ */
+import { readFile } from 'node:fs/promises'
+import { connect, type TLSSocket } from 'node:tls'
+
+export interface Answer { readonly status: number; readonly bytes: number; /** Only where `keep` was asked for. */ readonly body: Buffer | undefined }
+
+interface Pending { resolve(answer: Answer): void; reject(error: Error): void; keep: boolean }
+
+const HEAD_END = Buffer.from('\r\n\r\n')
+
+/** One connection. */
+export class LoadConnection {
+  readonly #socket: TLSSocket
+  readonly #host: string
+  #pending: Pending | undefined
+  #buffer: Buffer = Buffer.alloc(0)
+  #status = 0
+  /** Bytes of the body still to come; -1 outside of one; chunked bodies are followed chunk by chunk. */
+  #left = -1
+  #chunked = false
+  #bytes = 0
+  #body: Buffer[] = []
+
+  constructor(socket: TLSSocket, host: string) {
+    this.#socket = socket
+    this.#host = host
+    socket.on('data', (data: Buffer) => this.#take(data))
+    socket.on('error', (e) => this.#pending?.reject(e))
+    socket.on('close', () => this.#pending?.reject(new Error('the server closed the connection')))
+  }
+
+  call(method: string, path: string, options: { body?: string | undefined; type?: string; keep?: boolean } = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject, keep: options.keep ?? false }
+      const head = `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nAccept: application/json\r\nUser-Agent: bench\r\n`
+      this.#socket.write(options.body === undefined ? `${head}\r\n` : `${head}Content-Type: ${options.type ?? 'application/json'}\r\nContent-Length: ${Buffer.byteLength(options.body)}\r\n\r\n${options.body}`)
+    })
+  }
+
+  #take(data: Buffer): void {
+    this.#buffer = this.#buffer.length ? Buffer.concat([this.#buffer, data]) : data
+    while (this.#step()) { /* until more is needed */ }
+  }
+
+  /** False: more bytes are needed. */
+  #step(): boolean {
+    if (this.#left < 0 && !this.#chunked) return this.#head()
+    if (this.#left > 0) {
+      const piece = this.#buffer.subarray(0, this.#left)
+      this.#left -= piece.length
+      this.#bytes += piece.length
+      if (this.#pending?.keep) this.#body.push(piece)
+      this.#buffer = this.#buffer.subarray(piece.length)
+      if (this.#left > 0) return false
+      if (!this.#chunked) return this.#done()
+    }
+    return this.#chunked ? this.#chunk() : this.#done()
+  }
+
+  #head(): boolean {
+    const end = this.#buffer.indexOf(HEAD_END)
+    if (end < 0) return false
+    const head = this.#buffer.subarray(0, end).toString('latin1')
+    this.#buffer = this.#buffer.subarray(end + 4)
+    this.#status = Number(head.slice(9, 12))
+    this.#bytes = 0
+    this.#body = []
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)
+    this.#chunked = !length
+    this.#left = length ? Number(length[1]) : -1
+    return true
+  }
+
+  #chunk(): boolean {
+    // What is left of the chunk before is its line end.
+    const from = this.#left === 0 ? 2 : 0
+    const end = this.#buffer.indexOf('\r\n', from)
+    if (end < 0) return false
+    const size = parseInt(this.#buffer.subarray(from, end).toString('latin1'), 16)
+    if (size === 0 && this.#buffer.length < end + 4) return false
+    this.#buffer = this.#buffer.subarray(size === 0 ? end + 4 : end + 2)
+    this.#left = size
+    return size === 0 ? this.#done() : true
+  }
+
+  #done(): boolean {
+    const pending = this.#pending
+    this.#pending = undefined
+    this.#left = -1
+    this.#chunked = false
+    const body = pending?.keep ? Buffer.concat(this.#body) : undefined
+    pending?.resolve({ status: this.#status, bytes: this.#bytes, body })
+    return this.#buffer.length > 0
+  }
+
+  close(): void { this.#socket.destroy() }
+}
+
+/** `count` connections to the cluster of a kubeconfig of ours, as its user. */
+export async function openConnections(kubeconfig: string, count: number): Promise<LoadConnection[]> {
+  const config = JSON.parse(await readFile(kubeconfig, 'utf8')) as { clusters: { cluster: Record<string, string> }[]; users: { user: Record<string, string> }[] }
+  const [cluster, user] = [config.clusters[0]?.cluster ?? {}, config.users[0]?.user ?? {}]
+  const pem = (s: string | undefined): Buffer => Buffer.from(s ?? '', 'base64')
+  const url = new URL(cluster.server ?? '')
+  const options = { host: url.hostname, port: Number(url.port), ca: pem(cluster['certificate-authority-data']), cert: pem(user['client-certificate-data']), key: pem(user['client-key-data']) }
+  return Promise.all(Array.from({ length: count }, () => new Promise<LoadConnection>((resolve, reject) => {
+    const socket = connect(options, () => { socket.setNoDelay(true); resolve(new LoadConnection(socket, url.host)) })
+    socket.once('error', reject)
+  })))
+}
