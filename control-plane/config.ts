@@ -1,5 +1,5 @@
 /** The control plane's flags. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LogLevel } from '../shared/host/log.ts'
 
@@ -20,6 +20,8 @@ export interface ControlPlaneConfig {
   /** Where their keys are; `pki/encryption-keys.json` in the data folder unless given. */
   readonly encryptionKeyFile?: string
   readonly logLevel: LogLevel
+  /** Undefined: nothing is audited. */
+  readonly audit: { readonly policyFile: string; readonly path: string; readonly maxBytes: number; readonly maxBackups: number } | undefined
 }
 
 export const usage = `bramble-control-plane: the control plane of a bramble, in one process
@@ -36,6 +38,10 @@ export const usage = `bramble-control-plane: the control plane of a bramble, in 
   --status-flush-seconds N how long a status may wait in memory for the disk (default 30)
   --encrypt RESOURCES      encrypt these on the disk, comma separated, or none (default secrets)
   --encryption-key-file F  keys for that (default pki/encryption-keys.json in the data folder)
+  --audit-policy-file FILE what to write down of requests: an audit.k8s.io/v1 Policy (default: nothing)
+  --audit-log-path FILE    where; JSON lines (default audit.log in the data folder)
+  --audit-log-maxsize MB   turned over at this size (default 20)
+  --audit-log-maxbackup N  old files kept (default 5)
   --log-level LEVEL        debug, info, warn or error (default info)
   --version, --help
 `
@@ -63,6 +69,23 @@ function resources(text: string): string[] {
   return names
 }
 
+interface AuditFlags { 'audit-policy-file'?: string | undefined; 'audit-log-path'?: string | undefined; 'audit-log-maxsize'?: string | undefined; 'audit-log-maxbackup'?: string | undefined }
+
+function audit(flags: AuditFlags, dataDir: string): ControlPlaneConfig['audit'] {
+  const number = (name: 'audit-log-maxsize' | 'audit-log-maxbackup', otherwise: number, least: number): number => {
+    const text = flags[name] ?? String(otherwise)
+    if (!/^\d{1,6}$/.test(text) || Number(text) < least) throw new UsageError(`--${name} ${text}: a whole number from ${least}`)
+    return Number(text)
+  }
+  const [size, maxBackups] = [number('audit-log-maxsize', 20, 1), number('audit-log-maxbackup', 5, 0)]
+  const policyFile = flags['audit-policy-file']
+  if (policyFile === undefined) {
+    if (flags['audit-log-path'] !== undefined) throw new UsageError('--audit-log-path needs --audit-policy-file: without a policy nothing is written')
+    return undefined
+  }
+  return { policyFile: resolve(policyFile), path: resolve(flags['audit-log-path'] ?? join(dataDir, 'audit.log')), maxBytes: size * 1e6, maxBackups }
+}
+
 export function parseConfig(argv: readonly string[]): ControlPlaneConfig | 'help' | 'version' {
   const text = { type: 'string' } as const
   let values
@@ -71,7 +94,7 @@ export function parseConfig(argv: readonly string[]): ControlPlaneConfig | 'help
       args: [...argv],
       options: {
         'data-dir': text, address: text, 'api-port': text, 'mqtt-port': text, 'advertise-address': text, 'tls-name': { type: 'string', multiple: true }, 'service-cidr': text, 'pod-cidr': text,
-        'node-port-range': text, 'status-flush-seconds': text, 'log-level': text, encrypt: text, 'encryption-key-file': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+        'node-port-range': text, 'status-flush-seconds': text, 'log-level': text, 'audit-policy-file': text, 'audit-log-path': text, 'audit-log-maxsize': text, 'audit-log-maxbackup': text, encrypt: text, 'encryption-key-file': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
       },
     }).values
   } catch (e) {
@@ -90,6 +113,6 @@ export function parseConfig(argv: readonly string[]): ControlPlaneConfig | 'help
     mqttPort: port('mqtt-port', values['mqtt-port'] ?? '8883'), advertise: values['advertise-address'] ?? '127.0.0.1', serviceCIDR: cidr('service-cidr', values['service-cidr'] ?? '10.96.0.0/16'),
     podCIDR: cidr('pod-cidr', values['pod-cidr'] ?? '10.244.0.0/16'), nodePortRange: { from: Number(range[1]), to: Number(range[2]) }, tlsNames: values['tls-name'] ?? [],
     encrypted: resources(values.encrypt ?? 'secrets'), ...(values['encryption-key-file'] === undefined ? {} : { encryptionKeyFile: resolve(values['encryption-key-file']) }),
-    lazyFlushMs: flush * 1000, logLevel: level as LogLevel,
+    lazyFlushMs: flush * 1000, logLevel: level as LogLevel, audit: audit(values, values['data-dir'] ?? '/var/lib/bramble/control-plane'),
   }
 }

@@ -4,10 +4,12 @@ import { isAlreadyExists, isNotFound } from '../shared/base/errors.ts'
 import type { Host } from '../shared/base/host.ts'
 import { refs } from '../shared/api/refs.ts'
 import type { ApiClient } from '../shared/client/api-client.ts'
+import { RotatingFile } from '../shared/host/rotating-file.ts'
 import { createSharedInformers } from '../shared/reconcile/shared-informers.ts'
 import type { LoopHealth } from '../shared/reconcile/supervisor.ts'
 import { signCsr } from '../shared/pki/certificates.ts'
 import { createApiServer } from './api-server/api-server.ts'
+import { loadPolicy } from './api-server/audit/policy.ts'
 import { componentUser } from './api-server/authn/user.ts'
 import { createStreamHandlers } from './api-server/streams/stream-handlers.ts'
 import { createBroker } from './broker/broker.ts'
@@ -73,6 +75,15 @@ const unhealthy = (loops: readonly LoopHealth[]): string | undefined => {
   return waiting.length ? waiting.map((l) => `${l.name}: ${l.lastError ?? 'restarting'}`).join('; ') : undefined
 }
 
+/** Throws for a policy or a log file that cannot be used: a cluster that should be audited does not run without. */
+async function openAudit({ audit }: ControlPlaneConfig, { clock, log }: Host) {
+  if (!audit) return undefined
+  const policy = await loadPolicy(audit.policyFile)
+  const sink = new RotatingFile({ ...audit, clock, log })
+  await sink.open()
+  return { policy, sink }
+}
+
 export async function startControlPlane(config: ControlPlaneConfig, host: Host): Promise<ControlPlane> {
   const serviceIp = firstAddress(config.serviceCIDR)
   const identity = await loadIdentity({ dataDir: config.dataDir, clock: host.clock, log: host.log, serviceIp, extraNames: [config.advertise, ...config.tlsNames] })
@@ -90,8 +101,9 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
     host, client: () => api.client(componentUser('apiserver')),
     rpc: { call: (node, method, params, options) => gateway ? gateway.rpc.call(node, method, params, options) : Promise.reject(new Error('the gateway is not up yet')) },
   })
+  const audit = await openAudit(config, host)
   const api = createApiServer({
-    store, host, tls, address: config.address, streams, serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange,
+    ...(audit ? { audit } : {}), store, host, tls, address: config.address, streams, serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange,
     tokens, documents: keyRotation({ dataDir: config.dataDir, store, encryption, tokens, log: host.log }),
     healthChecks: [
       { name: 'node-gateway', check: () => (gateway ? undefined : 'not started') }, { name: 'scheduler', check: () => (scheduler ? unhealthy(scheduler.health()) : 'not started') },
@@ -130,6 +142,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
       await controllers?.close()
       await informers.close()
       await api.close()
+      await audit?.sink.close()
       await store.close()
     },
   }

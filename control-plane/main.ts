@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '../shared/base/errors.ts'
 import type { Host } from '../shared/base/host.ts'
+import { Metrics } from '../shared/base/metrics.ts'
 import { systemClock } from '../shared/host/clock.ts'
 import { writeFileAtomic } from '../shared/host/files.ts'
 import { createLog, silentLog } from '../shared/host/log.ts'
+import { collectProcessMetrics } from '../shared/host/process-metrics.ts'
 import { systemRandom } from '../shared/host/random.ts'
 import { parseConfig, usage, UsageError } from './config.ts'
 import { startControlPlane } from './control-plane.ts'
@@ -46,7 +48,9 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(signal)))
 
-  const running = await startControlPlane(config, { clock: systemClock, random: systemRandom, log })
+  const metrics = new Metrics()
+  collectProcessMetrics(metrics, systemClock)
+  const running = await startControlPlane(config, { clock: systemClock, random: systemRandom, log, metrics })
   await writeFileAtomic(join(config.dataDir, 'admin.kubeconfig'), kubeconfig({ server: `https://${config.advertise}:${running.apiPort}`, ca: running.identity.ca.certPem, user: 'kubernetes-admin', pair: running.identity.admin }), { mode: 0o600 })
   log.info('ready', { api: running.apiPort, mqtt: running.mqttPort, version })
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }))
