@@ -67,13 +67,16 @@ describe.each(['over HTTPS', 'in process'])('objects %s', (how) => {
     expect((await client.get(refs.ConfigMap, key(n('race')))).data).toEqual({ k1: 'v', k2: 'v', k3: 'v', k4: 'v' })
   })
 
-  it('patches three ways and refuses apply by name', async () => {
+  it('patches three ways and applies', async () => {
     await client.create(refs.Pod, pod(n('patched')))
     const strategic = await client.patch(refs.Pod, key(n('patched')), 'application/strategic-merge-patch+json', { spec: { containers: [{ name: 'c', image: 'j' }] } })
     expect(strategic.spec?.containers).toMatchObject([{ name: 'c', image: 'j' }])
     const json = await client.patch(refs.Pod, key(n('patched')), 'application/json-patch+json', [{ op: 'replace', path: '/spec/containers/0/image', value: 'k' }])
     expect(json.spec?.containers[0]?.image).toBe('k')
-    await expect(client.patch(refs.Pod, key(n('patched')), 'application/apply-patch+yaml', {})).rejects.toMatchObject({ code: 415, message: expect.stringContaining('server-side apply') })
+const applied = (image: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: n('patched') }, spec: { containers: [{ name: 'c', image }] } })
+    const apply = (image: string, force: boolean) => client.patch(refs.Pod, key(n('patched')), 'application/apply-patch+yaml', applied(image), { fieldManager: 'applier', force })
+    await expect(apply('l', false)).rejects.toMatchObject({ code: 409, reason: 'Conflict', message: expect.stringMatching(/^Apply failed with 1 conflict: conflict with ".+" using v1: \.spec\.containers\[name="c"\]\.image$/) })
+    expect((await apply('l', true)).spec?.containers[0]?.image).toBe('l')
     await client.delete(refs.Pod, key(n('patched')))
   })
 

@@ -13,13 +13,15 @@ import type { ResourceDeps } from './resource-requests.ts'
 import { noSuchResource } from './resource-requests.ts'
 import { decodeObject } from './schema/decode.ts'
 import { postSubresources, postTo } from './subresources/post.ts'
-import { scaleKind, updateScale } from './subresources/scale.ts'
+import { patchScale, scaleKind, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
 import type { Target } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
 import { remove } from './verbs/delete.ts'
 import { list } from './verbs/list.ts'
-import { applyPatch, patch, patchType } from './verbs/patch.ts'
+import { patchType } from './verbs/patch-document.ts'
+import type { PatchRequest } from './verbs/patch.ts'
+import { patch } from './verbs/patch.ts'
 import { readObject } from './verbs/read.ts'
 import { update } from './verbs/update.ts'
 import { allInVersion, askedOf, endOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
@@ -142,13 +144,11 @@ export class InProcessClient implements ApiClient {
       const { subresource = '' } = options
       const target = this.#target('patch', ref, { ...key, subresource, dryRun: options.dryRun, fieldManager: options.fieldManager })
       const mapping = askedOf(target).subresources.scale
-      const known = patchType(type)
-      if (subresource === 'scale' && mapping) {
-        const change = (old: Scale): Scale => decodeObject<Scale>(scaleKind, applyPatch(scaleKind, known, old, body), 'json', 'Strict').object
-        return freezeJson(await updateScale(ctx, target, mapping, change)) as unknown as Stored<T>
-      }
+      const mayCreate = (): void => { this.#target('create', ref, { ...key, subresource }) }
+      const request: PatchRequest = { type: patchType(type, askedOf(target)), patch: { value: body, complaints: [] }, fieldValidation: 'Strict', force: options.force ?? false, warn: () => undefined, mayCreate }
+      if (subresource === 'scale' && mapping) return freezeJson(await patchScale(ctx, target, mapping, request)) as unknown as Stored<T>
       if (subresource && (!isView(askedOf(target), subresource) || subresource === 'finalize')) throw noSuchResource()
-      const written = await patch(ctx, target, { type: known, patch: body, fieldValidation: 'Strict', warn: () => undefined })
+      const written = await patch(ctx, target, request)
       return freezeJson(await inVersion(askedOf(target), written.object)) as Stored<T>
     })
   }

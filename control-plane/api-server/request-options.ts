@@ -1,6 +1,8 @@
 /** Query parameters and option bodies, checked; what this server does not do is refused by name. */
 import { badRequest, messageOf } from '../../shared/base/errors.ts'
 import { invalid } from './encode/validation-status.ts'
+import { isPrintable, MANAGER_NAME_LIMIT } from './managed-fields/manager-name.ts'
+import type { FieldError } from './resources/definition.ts'
 import type { FieldValidation } from './schema/decode.ts'
 import { decodeObject } from './schema/decode.ts'
 import type { DeleteRequest, Propagation } from './verbs/delete.ts'
@@ -31,20 +33,36 @@ export const watchRequest = (query: URLSearchParams): WatchRequest & { timeoutSe
   sendInitialEvents: sendInitialEvents(query), continue: optional(query, 'continue'), timeoutSeconds: integer(query, 'timeoutSeconds'),
 })
 
-export interface WriteQuery { readonly dryRun: boolean; readonly fieldValidation: FieldValidation }
+export interface WriteQuery { readonly dryRun: boolean; readonly fieldValidation: FieldValidation; /** Of an apply. */ readonly force: boolean }
 
-/** `optionsKind`: what upstream would call the options in its message, `CreateOptions`. */
-export function writeQuery(query: URLSearchParams, optionsKind: string): WriteQuery {
-  const options = { group: 'meta.k8s.io', kind: optionsKind }
-  const dry = query.getAll('dryRun').filter((v) => v !== '')
-  if (dry.some((v) => v !== 'All')) throw invalid(options, '', [{ type: 'NotSupported', field: 'dryRun', value: dry, detail: '', supported: ['All'] }])
-  const validation = query.get('fieldValidation') || 'Warn'
-  if (validation !== 'Strict' && validation !== 'Warn' && validation !== 'Ignore') {
-    throw invalid(options, '', [{ type: 'NotSupported', field: 'fieldValidation', value: validation, detail: '', supported: ['Ignore', 'Strict', 'Warn'] }])
-  }
+/** `optionsKind`: what upstream would call the options in its message, `CreateOptions`. `apply`: what the options of a patch are for. */
+export function writeQuery(query: URLSearchParams, optionsKind: string, apply = false): WriteQuery {
+  const found: FieldError[] = []
   const manager = query.get('fieldManager') ?? ''
-  if (manager.length > 128) throw invalid(options, '', [{ type: 'TooLong', field: 'fieldManager', value: manager, detail: 'may not be more than 128 bytes' }])
-  return { dryRun: dry.length > 0, fieldValidation: validation }
+  const force = query.get('force')
+  if (apply && !manager) found.push({ type: 'Required', field: 'fieldManager', detail: 'is required for apply patch' })
+  if (!apply && force && optionsKind === 'PatchOptions') found.push({ type: 'Forbidden', field: 'force', detail: 'may not be specified for non-apply patch' })
+  found.push(...managerErrors(manager))
+  const dry = query.getAll('dryRun').filter((v) => v !== '')
+  if (dry.some((v) => v !== 'All')) found.push({ type: 'NotSupported', field: 'dryRun', value: dry, detail: '', supported: ['All'] })
+  const validation = query.get('fieldValidation') || 'Warn'
+  const known = validation === 'Strict' || validation === 'Warn' || validation === 'Ignore'
+  if (!known) found.push({ type: 'NotSupported', field: 'fieldValidation', value: validation, detail: '', supported: ['Ignore', 'Strict', 'Warn'] })
+  if (found.length || !known) throw invalid({ group: 'meta.k8s.io', kind: optionsKind }, '', found)
+  return { dryRun: dry.length > 0, fieldValidation: validation, force: truthy(force) }
+}
+
+/** Upstream's `ValidateFieldManager`. */
+function managerErrors(manager: string): FieldError[] {
+  if (Buffer.byteLength(manager) > MANAGER_NAME_LIMIT) return [{ type: 'TooLong', field: 'fieldManager', value: manager, detail: `may not be more than ${MANAGER_NAME_LIMIT} bytes` }]
+  const found: FieldError[] = []
+  let at = 0
+  for (const character of manager) {
+    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    if (!isPrintable(character)) found.push({ type: 'Invalid', field: 'fieldManager', value: manager, detail: `invalid character U+${code} (at position ${at})` })
+    at += Buffer.byteLength(character)
+  }
+  return found
 }
 
 interface DeleteBody { gracePeriodSeconds?: number; propagationPolicy?: string; orphanDependents?: boolean; preconditions?: DeleteRequest['preconditions']; dryRun?: string[] }

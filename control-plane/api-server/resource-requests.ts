@@ -3,7 +3,9 @@ import type { Binding } from '../../shared/api/core-v1.ts'
 import type { KubeObject, Stored } from '../../shared/api/object.ts'
 import { badRequest, StatusError } from '../../shared/base/errors.ts'
 import type { User } from './authn/user.ts'
+import { attributesOf } from './authz/attributes.ts'
 import type { Authorizer } from './authz/authorizer.ts'
+import { authorize } from './authz/authorizer.ts'
 import { deleteRequest, listRequest, writeQuery } from './request-options.ts'
 import { managerName } from './managed-fields/manager-name.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
@@ -18,14 +20,16 @@ import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
 import { sendJson, sendList, sendObject, success } from './server-response.ts'
 import { perform, postSubresources } from './subresources/post.ts'
-import { scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
+import { patchScale, scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
 import type { ApiContext, RequestFacts, Target } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
 import { removeCollection } from './verbs/delete-collection.ts'
 import { remove } from './verbs/delete.ts'
 import { list } from './verbs/list.ts'
-import { applyPatch, parsePatch, patch, patchType } from './verbs/patch.ts'
+import { APPLY, patchType, readPatch } from './verbs/patch-document.ts'
+import type { PatchRequest } from './verbs/patch.ts'
+import { patch } from './verbs/patch.ts'
 import { read, readObject } from './verbs/read.ts'
 import type { Written } from './verbs/stored-form.ts'
 import { update } from './verbs/update.ts'
@@ -68,7 +72,7 @@ export async function handleResource(deps: ResourceDeps, exchange: Exchange): Pr
   const misplaced = info.verb === 'create' ? info.name !== '' : (info.verb === 'update' || info.verb === 'patch') && info.name === ''
   if (!verb || misplaced || !(definition.verbs as readonly string[]).includes(info.verb)) throw notAllowed()
   if (definition.resource === 'componentstatuses' && definition.group === '') return answerComponents(deps.ctx, exchange, definition, deps.components ?? [])
-  return verb(deps.ctx, exchange, target)
+  return verb(deps.ctx, exchange, target, deps)
 }
 
 async function answerReview({ reviewing }: ResourceDeps, exchange: Exchange, review: Review): Promise<void> {
@@ -83,7 +87,7 @@ async function answerReview({ reviewing }: ResourceDeps, exchange: Exchange, rev
 /** The same text is said once. */
 const factsOf = ({ info, warnings }: Exchange): RequestFacts => ({ query: info.query, warn: (text) => { if (!warnings.includes(text)) warnings.push(text) } })
 
-type Handler = (ctx: ApiContext, exchange: Exchange, target: Target) => Promise<void>
+type Handler = (ctx: ApiContext, exchange: Exchange, target: Target, deps: ResourceDeps) => Promise<void>
 
 const verbs: Readonly<Record<string, Handler>> = {
   get: getObject,
@@ -155,10 +159,19 @@ async function putObject(ctx: ApiContext, exchange: Exchange, target: Target, pe
   return answer(ctx, exchange, askedOf(target), written)
 }
 
-async function patchObject(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
-  const { dryRun, fieldValidation } = writeQuery(exchange.info.query, 'PatchOptions')
-  const type = patchType(exchange.req.headers['content-type'] ?? '')
-  const written = await patch(ctx, { ...target, dryRun }, { type, patch: parsePatch(await exchange.body()), fieldValidation, warn: (text) => exchange.warnings.push(text) })
+/** The patch, of whatever type, with the options it came with. */
+async function patchRequest(exchange: Exchange, target: Target, { authorizer }: ResourceDeps): Promise<{ dryRun: boolean; request: PatchRequest }> {
+  const { info, user } = exchange
+  const type = patchType(exchange.req.headers['content-type'] ?? '', askedOf(target))
+  const { dryRun, fieldValidation, force } = writeQuery(info.query, 'PatchOptions', type === APPLY)
+  const patch = readPatch(type, await exchange.body(), fieldValidation)
+  const mayCreate = (): void => authorize(authorizer, { ...attributesOf(user, info), verb: 'create' })
+  return { dryRun, request: { type, patch, fieldValidation, force, warn: (text) => exchange.warnings.push(text), mayCreate } }
+}
+
+async function patchObject(ctx: ApiContext, exchange: Exchange, target: Target, deps: ResourceDeps): Promise<void> {
+  const { dryRun, request } = await patchRequest(exchange, target, deps)
+  const written = await patch(ctx, { ...target, dryRun }, request)
   warn(exchange, target.definition, written.object)
   return answer(ctx, exchange, askedOf(target), written)
 }
@@ -178,17 +191,18 @@ async function deleteCollection(ctx: ApiContext, exchange: Exchange, target: Tar
   return sendList(ctx, exchange, askedOf(target), listed)
 }
 
-async function handleSubresource({ ctx }: ResourceDeps, exchange: Exchange, target: Target): Promise<void> {
+async function handleSubresource(deps: ResourceDeps, exchange: Exchange, target: Target): Promise<void> {
+  const { ctx } = deps
   const { subresource } = target
   const definition = askedOf(target)
   const { verb } = exchange.info
   if (isView(definition, subresource)) {
     if (verb === 'get') return getObject(ctx, exchange, target)
     if (verb === 'update') return putObject(ctx, exchange, target, updateView)
-    if (verb === 'patch' && subresource !== 'finalize') return patchObject(ctx, exchange, target)
+    if (verb === 'patch' && subresource !== 'finalize') return patchObject(ctx, exchange, target, deps)
     throw notAllowed()
   }
-  if (subresource === 'scale' && definition.subresources.scale) return handleScale(ctx, exchange, target)
+  if (subresource === 'scale' && definition.subresources.scale) return handleScale(deps, exchange, target)
   const post = postSubresources[`${definition.group}/${definition.resource}/${subresource}`]
   if (!post) throw noSuchResource()
   if (verb !== 'create') throw notAllowed()
@@ -197,7 +211,8 @@ async function handleSubresource({ ctx }: ResourceDeps, exchange: Exchange, targ
   return sendJson(exchange, 201, await perform(ctx, { ...target, dryRun }, post, body))
 }
 
-async function handleScale(ctx: ApiContext, exchange: Exchange, target: Target): Promise<void> {
+async function handleScale(deps: ResourceDeps, exchange: Exchange, target: Target): Promise<void> {
+  const { ctx } = deps
   const { verb, query } = exchange.info
   const mapping = askedOf(target).subresources.scale
   if (!mapping) throw noSuchResource()
@@ -208,11 +223,8 @@ async function handleScale(ctx: ApiContext, exchange: Exchange, target: Target):
     return sendJson(exchange, 200, await updateScale(ctx, { ...target, dryRun }, mapping, () => scale))
   }
   if (verb !== 'patch') throw notAllowed()
-  const { dryRun, fieldValidation } = writeQuery(query, 'PatchOptions')
-  const type = patchType(exchange.req.headers['content-type'] ?? '')
-  const patched = parsePatch(await exchange.body())
-  const scale = await updateScale(ctx, { ...target, dryRun }, mapping, (old) => decodeObject(scaleKind, applyPatch(scaleKind, type, old, patched), 'json', fieldValidation).object)
-  return sendJson(exchange, 200, scale)
+  const { dryRun, request } = await patchRequest(exchange, target, deps)
+  return sendJson(exchange, 200, await patchScale(ctx, { ...target, dryRun }, mapping, request))
 }
 
 async function postBinding({ ctx, registry }: ResourceDeps, exchange: Exchange): Promise<void> {

@@ -34,7 +34,13 @@ export type WatchEvent<T extends KubeObject> =
 
 export type PatchType = 'application/json-patch+json' | 'application/merge-patch+json' | 'application/strategic-merge-patch+json' | 'application/apply-patch+yaml'
 
-export interface WriteOptions { dryRun?: boolean; fieldManager?: string }
+export interface WriteOptions {
+  dryRun?: boolean
+  /** The name under which the changed fields are owned; the client's own unless given. An apply over HTTPS needs one. */
+  fieldManager?: string
+  /** Of an apply: takes over fields that others own. */
+  force?: boolean
+}
 
 export interface DeleteOptions {
   gracePeriodSeconds?: number

@@ -176,4 +176,4 @@ function queryOf(values: object): string {
   return text ? `?${text}` : ''
 }
 
-const writeQuery = ({ dryRun, fieldManager }: WriteOptions): string => queryOf({ dryRun: dryRun ? 'All' : undefined, fieldManager })
+const writeQuery = ({ dryRun, fieldManager, force }: WriteOptions): string => queryOf({ dryRun: dryRun ? 'All' : undefined, fieldManager, force: force ? 'true' : undefined })

@@ -14,7 +14,7 @@ const textQuery: Readonly<Record<string, string>> = {
   labelSelector: 'A selector to restrict the list of returned objects by their labels. Defaults to everything.', resourceVersion: 'resourceVersion sets a constraint on what resource versions a request may be served from.',
 }
 
-export const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json']
+export const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml']
 
 /** `/api/v1` or `/apis/apps/v1`. */
 export const rootPath = (gv: { group: string; version: string }): string => (gv.group ? `/apis/${gv.group}/${gv.version}` : `/api/${gv.version}`)

@@ -2,7 +2,6 @@
  * Bytes (or an object of an in-process client) to an object of one kind: upstream's decoder with its field validation, table-driven.
  * The result is a fresh object that shares nothing mutable with the input but untyped JSON (`FieldsV1`, raw extensions). Pure.
  */
-import { LineCounter, parseDocument } from 'yaml'
 import type { KubeObject } from '../../../shared/api/object.ts'
 import { apiVersionOf } from '../../../shared/api/object.ts'
 import { badRequest, messageOf } from '../../../shared/base/errors.ts'
@@ -10,6 +9,7 @@ import type { ResourceDefinition } from '../resources/definition.ts'
 import { DecodeError, decoderOf } from './compile.ts'
 import type { DecodeContext } from './compile.ts'
 import { duplicateFields } from './duplicate-keys.ts'
+import { readYaml, YamlError } from './read-yaml.ts'
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
 
@@ -32,26 +32,31 @@ export function decodeObject<T extends KubeObject = KubeObject>(
   const complaints: string[] = []
   const raw = body instanceof Uint8Array ? parse(definition, body, mediaType, fieldValidation === 'Ignore' ? undefined : complaints) : body
   const kind = checkHeader(definition, raw)
-  const context: DecodeContext = { path: [], struct: definition.kind, unknown: fieldValidation === 'Ignore' ? undefined : [] }
-  let object: T
   try {
-    object = (definition.codec ? definition.codec.decode(raw as object, context) : decoderOf(definition.schema)(raw, context)) as T
+    const { object, unknown } = decodeValue<T>(definition, raw as object, fieldValidation !== 'Ignore')
+    for (const field of unknown) complaints.push(`unknown field ${JSON.stringify(field)}`)
+    if (complaints.length && fieldValidation === 'Strict') throw cannotHandle(definition, kind, `strict decoding error: ${complaints.join(', ')}`)
+    return { object, warnings: complaints }
   } catch (e) {
     if (e instanceof DecodeError) throw cannotHandle(definition, kind, e.message)
     throw e
   }
-  for (const field of context.unknown ?? []) complaints.push(`unknown field ${JSON.stringify(field)}`)
-  if (complaints.length && fieldValidation === 'Strict') throw cannotHandle(definition, kind, `strict decoding error: ${complaints.join(', ')}`)
+}
+
+/** The object of a kind that a value is, whatever kind it says. `unknown`: paths of unknown fields, where `look` asks for them. Throws `DecodeError`. */
+export function decodeValue<T extends KubeObject = KubeObject>(definition: Decodable, raw: object, look: boolean): { object: T; unknown: readonly string[] } {
+  const context: DecodeContext = { path: [], struct: definition.kind, unknown: look ? [] : undefined }
+  const object = (definition.codec ? definition.codec.decode(raw, context) : decoderOf(definition.schema)(raw, context)) as T
   object.apiVersion = apiVersionOf(definition)
   object.kind = definition.kind
-  return { object, warnings: complaints }
+  return { object, unknown: context.unknown ?? [] }
 }
 
 const cannotHandle = (definition: Decodable, kind: string, why: string) =>
   badRequest(`${kind} in version ${JSON.stringify(definition.version)} cannot be handled as a ${definition.kind}: ${why}`)
 
 /** Refuses another kind or version; returns the kind the body names. */
-function checkHeader(definition: Decodable, raw: unknown): string {
+export function checkHeader(definition: Decodable, raw: unknown): string {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     const what = raw === null ? 'null' : Array.isArray(raw) ? 'array' : typeof raw
     throw unrecognized(definition, `couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`, '')
@@ -97,18 +102,12 @@ function parse(definition: Decodable, body: Uint8Array, mediaType: 'json' | 'yam
 }
 
 function parseYaml(definition: Decodable, text: string, body: Uint8Array, complaints: string[] | undefined): unknown {
-  const lineCounter = new LineCounter()
-  // Upstream reads YAML 1.1: `yes` and `on` are booleans, `0644` is octal.
-  const document = parseDocument(text, { version: '1.1', uniqueKeys: true, lineCounter, prettyErrors: false })
-  for (const e of document.errors) {
-    const line = lineCounter.linePos(e.pos[0]).line
-    if (e.code !== 'DUPLICATE_KEY') throw unrecognized(definition, `yaml: line ${line}: ${e.message}`, hex(body))
-    complaints?.push(`line ${line}: key ${JSON.stringify(text.slice(e.pos[0]).split(':', 1)[0]?.trim())} already set in map`)
-  }
-  // An alias bomb is refused by the parser's own limit on alias expansion.
   try {
-    return document.toJS({ maxAliasCount: 100 }) as unknown
+    const { value, duplicates } = readYaml(text)
+    complaints?.push(...duplicates)
+    return value
   } catch (e) {
-    throw unrecognized(definition, `yaml: ${messageOf(e)}`, hex(body))
+    if (e instanceof YamlError) throw unrecognized(definition, e.message, hex(body))
+    throw e
   }
 }

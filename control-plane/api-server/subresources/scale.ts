@@ -2,14 +2,21 @@
 import type { Scale } from '../../../shared/api/autoscaling-v1.ts'
 import type { LabelSelector } from '../../../shared/api/meta-v1.ts'
 import type { KubeObject, Stored } from '../../../shared/api/object.ts'
+import { apiVersionOf } from '../../../shared/api/object.ts'
 import { badRequest } from '../../../shared/base/errors.ts'
 import { copyJson } from '../../../shared/values/json-value.ts'
 import { formatSelector, selectorOf, selectorOfLabels } from '../../../shared/values/selector.ts'
 import { invalid } from '../encode/validation-status.ts'
 import type { ScaleMapping } from '../resources/definition.ts'
+import { decodeObject } from '../schema/decode.ts'
 import { admissionRequest } from '../verbs/admission-request.ts'
 import type { ApiContext, Target } from '../verbs/context.ts'
+import { applyToObject } from '../verbs/apply.ts'
 import { mutate } from '../verbs/mutate.ts'
+import { APPLY } from '../verbs/patch-document.ts'
+import type { PatchRequest } from '../verbs/patch.ts'
+import { patchedObject } from '../verbs/patch.ts'
+import type { Written } from '../verbs/stored-form.ts'
 import { askedOf, inVersion, throughVersion } from '../verbs/versions.ts'
 
 export const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale', schema: 'autoscaling-v1.Scale' } as const
@@ -49,15 +56,10 @@ export async function updateScale(ctx: ApiContext, target: Target, mapping: Scal
   const written = await mutate(ctx, asked, {
     admitted: true,
     change: (stored) => throughVersion(asked, stored, async (old) => {
-      const before = scaleOf(mapping, old)
-      const scale = change(before)
-      await ctx.admission.around(admissionRequest(asked, 'UPDATE', { object: scale, old: before, kind: scaleKind }), () => Promise.resolve())
-      const { name, resourceVersion, uid } = scale.metadata ?? {}
-      if (name && name !== target.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`)
-      const replicas = scale.spec?.replicas ?? 0
-      if (replicas < 0) throw invalid(scaleKind, target.name, [{ type: 'Invalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' }])
+      const scale = await admitted(ctx, asked, scaleOf(mapping, old), change)
+      const { resourceVersion, uid } = scale.metadata ?? {}
       const object = copyJson(old) as KubeObject
-      put(object, mapping.specReplicas, replicas)
+      put(object, mapping.specReplicas, scale.spec?.replicas ?? 0)
       object.metadata = { ...object.metadata }
       if (resourceVersion) object.metadata.resourceVersion = resourceVersion
       else delete object.metadata.resourceVersion
@@ -65,5 +67,42 @@ export async function updateScale(ctx: ApiContext, target: Target, mapping: Scal
       return object
     }),
   })
-  return scaleOf(mapping, await inVersion(askedOf(target), written.object) as Stored<KubeObject>)
+  return shown(target, mapping, written)
+}
+
+const shown = async (target: Target, mapping: ScaleMapping, written: Written): Promise<Scale> => scaleOf(mapping, await inVersion(askedOf(target), written.object) as Stored<KubeObject>)
+
+/** The changed scale, judged. */
+async function admitted(ctx: ApiContext, asked: Target, before: Scale, change: (old: Scale) => Scale): Promise<Scale> {
+  const scale = change(before)
+  await ctx.admission.around(admissionRequest(asked, 'UPDATE', { object: scale, old: before, kind: scaleKind }), () => Promise.resolve())
+  const { name } = scale.metadata ?? {}
+  if (name && name !== asked.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${asked.name})`)
+  const replicas = scale.spec?.replicas ?? 0
+  if (replicas < 0) throw invalid(scaleKind, asked.name, [{ type: 'Invalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' }])
+  return scale
+}
+
+export async function patchScale(ctx: ApiContext, target: Target, mapping: ScaleMapping, request: PatchRequest): Promise<Scale> {
+  if (request.type === APPLY) return applyScale(ctx, { ...target, subresource: 'scale' }, mapping, request)
+  let warnings: readonly string[] = []
+  const scale = await updateScale(ctx, target, mapping, (old) => {
+    const made = patchedObject<Scale>(scaleKind, request, old)
+    warnings = made.warnings
+    return made.object
+  })
+  for (const text of warnings) request.warn(text)
+  return scale
+}
+
+/** An applied scale is a document of the object itself that names its replicas alone. */
+async function applyScale(ctx: ApiContext, target: Target, mapping: ScaleMapping, request: PatchRequest): Promise<Scale> {
+  const { object: scale } = decodeObject<Scale>(scaleKind, request.patch.value, 'json', 'Strict')
+  const { group, version, kind } = askedOf(target)
+  const document: Record<string, unknown> = { apiVersion: apiVersionOf({ group, version }), kind, metadata: scale.metadata ?? {} }
+  if (scale.spec?.replicas !== undefined) put(document, mapping.specReplicas, scale.spec.replicas)
+  const written = await applyToObject(ctx, target, { ...request, patch: { value: document, complaints: request.patch.complaints } }, async (old, made) => {
+    await admitted(ctx, target, scaleOf(mapping, old), () => scaleOf(mapping, made))
+  })
+  return shown(target, mapping, written)
 }
