@@ -155,7 +155,8 @@ function validateReviewVersions(versions: readonly string[], at: string): FieldE
   return found
 }
 
-function validateUrl(text: string, field: string): FieldError[] {
+/** The URL of a webhook. */
+export function validateUrl(text: string, field: string): FieldError[] {
   const form = 'desired format: https://host[/path]'
   if (!URL.canParse(text)) return [required(field, `url must be a valid URL: ${JSON.stringify(text)}; ${form}`)]
   const url = new URL(text)

@@ -48,7 +48,9 @@ import { serviceCidrs } from './service-cidrs.ts'
 import { services } from './services.ts'
 import { statefulSets } from './stateful-sets.ts'
 import { storageClasses } from './storage-classes.ts'
+import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './validating-admission-policies.ts'
 import { volumeAttachments } from './volume-attachments.ts'
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configurations.ts'
 import type { Registry } from './live-registry.ts'
 import { LiveRegistry } from './live-registry.ts'
 
@@ -60,6 +62,7 @@ const builtIn: readonly ResourceDefinition[] = [
   deployments, daemonSets, statefulSets, replicaSets, controllerRevisions, eventsV1, horizontalPodAutoscalers, horizontalPodAutoscalersV1, jobs, cronJobs, certificateSigningRequests,
   ingresses, ingressClasses, networkPolicies, ipAddresses, serviceCidrs, podDisruptionBudgets, roles, roleBindings, clusterRoles, clusterRoleBindings,
   storageClasses, volumeAttachments, csiDrivers, csiNodes, csiStorageCapacities,
+  mutatingWebhookConfigurations, validatingWebhookConfigurations, validatingAdmissionPolicies, validatingAdmissionPolicyBindings,
   customResourceDefinitions, priorityClasses, leases, runtimeClasses, endpointSlices, flowSchemas, priorityLevelConfigurations,
 ]
 /** What every server begins with. Custom resources come and go in its own copy. */
