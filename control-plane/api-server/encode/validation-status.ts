@@ -32,7 +32,7 @@ export function invalid(definition: Pick<ResourceDefinition, 'group' | 'kind'>, 
     if (!messages.includes(text)) messages.push(text)
   }
   const details: StatusDetails = {
-    ...(name ? { name } : {}), ...(definition.group ? { group: definition.group } : {}), kind: definition.kind,
+    ...(name ? { name } : {}), ...(definition.group ? { group: definition.group } : {}), ...(definition.kind ? { kind: definition.kind } : {}),
     causes: errors.map((e) => ({ reason: reasons[e.type], message: errorBody(e), field: e.field })),
   }
   const kind = definition.group ? `${definition.kind}.${definition.group}` : definition.kind
