@@ -35,6 +35,16 @@ interface Where { namespace?: string | undefined; name?: string; subresource?: s
 /** `kube-scheduler` of `system:kube-scheduler`: components are known by their names where they write. */
 const componentName = ({ name }: User): string => name.slice(name.lastIndexOf(':') + 1)
 
+/**
+ * Without `managedFields`, which controllers do not read and an informer would hold for every object: often a third of it. An update without
+ * them leaves them as they are.
+ */
+function lean(object: KubeObject): KubeObject {
+  if (!object.metadata?.managedFields) return object
+  const { managedFields: _owners, ...metadata } = object.metadata
+  return Object.freeze({ ...object, metadata: Object.freeze(metadata) })
+}
+
 /** What a request over HTTPS would be answered. */
 function translated(e: unknown): unknown {
   if (e instanceof StatusError || (e as Error).name === 'AbortError') return e
@@ -85,7 +95,7 @@ export class InProcessClient implements ApiClient {
       const target = this.#target('list', ref, options)
       const { entries, meta } = list(ctx, target, options)
       const items = await allInVersion(askedOf(target), entries.map((entry) => ctx.objects.object(entry)))
-      return { kind: target.definition.listKind, apiVersion: apiVersionOf(ref), metadata: meta, items: items as Stored<T>[] }
+      return { kind: target.definition.listKind, apiVersion: apiVersionOf(ref), metadata: meta, items: items.map(lean) as Stored<T>[] }
     })
   }
 
@@ -99,10 +109,10 @@ export class InProcessClient implements ApiClient {
     })
     const ended = AbortSignal.any([signal, stopping, ...served])
     try {
-      for (const { type, entry } of source.initial) yield { type, object: ctx.objects.object(entry) as Stored<T> }
+      for (const { type, entry } of source.initial) yield { type, object: lean(ctx.objects.object(entry)) as Stored<T> }
       for (;;) {
         for (const { type, entry, at } of await source.next(ended)) {
-          yield { type, object: (at === undefined ? ctx.objects.object(entry) : ctx.objects.objectAt(entry, at)) as Stored<T> }
+          yield { type, object: lean(at === undefined ? ctx.objects.object(entry) : ctx.objects.objectAt(entry, at)) as Stored<T> }
         }
       }
     } catch (e) {

@@ -1,5 +1,6 @@
 /** kubectl's annotation of client-side apply, which server-side apply by kubectl takes over from and keeps up (`managedfields/internal/lastapplied*.go`). Pure. */
 import type { KubeObject } from '../../../shared/api/object.ts'
+import { canonicalJson } from '../../../shared/values/canonical-json.ts'
 import { isRecord } from '../../../shared/values/json-value.ts'
 import type { ApplyWrite } from './apply.ts'
 import { compare } from './compare.ts'
@@ -33,7 +34,7 @@ export function refreshLastApplied({ by, applied }: ApplyWrite, object: KubeObje
   const annotations = object.metadata?.annotations
   if (by.manager !== 'kubectl' || !annotations?.[LAST_APPLIED]) return object
   const { [LAST_APPLIED]: _gone, ...others } = annotations
-  const next = { ...others, [LAST_APPLIED]: `${JSON.stringify(withoutAnnotation(applied))}\n` }
+  const next = { ...others, [LAST_APPLIED]: `${canonicalJson(withoutAnnotation(applied))}\n` }
   return { ...object, metadata: { ...object.metadata, annotations: sizeOf(next) > ANNOTATION_LIMIT ? others : next } }
 }
 
