@@ -26,6 +26,7 @@ import { createAuthorizer } from './authz/authorizer.ts'
 import { nodeRules } from './authz/default-roles/cluster-roles.ts'
 import { NodeGraph } from './authz/node/graph.ts'
 import { RbacCache } from './authz/rbac/cache.ts'
+import { customResourceRules } from './custom-resources/rules-admission.ts'
 import { CustomResources } from './custom-resources/follower.ts'
 import { WebhookClient } from './webhook-client/client.ts'
 import { bootstrapObjects } from './bootstrap.ts'
@@ -133,7 +134,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const authorizer = createAuthorizer(rbac, nodeGraph)
   const ledger = new QuotaLedger(store, objects)
   const { first, last } = builtInAdmission({ ...deps, objects, rbac, authorizer, registry, ledger })
-  const ctx: ApiContext = { store, objects, registry, host: { ...host, log }, admission: new AdmissionChain([...first, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
+  const ctx: ApiContext = { store, objects, registry, host: { ...host, log }, admission: new AdmissionChain([...first, customResourceRules, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
   let failure: string | undefined
   const follow = (what: string, loop: Promise<void>): Promise<void> => loop.catch((e: unknown) => {
     // Rights that are not followed any more must not be served from.

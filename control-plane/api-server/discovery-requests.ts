@@ -1,8 +1,8 @@
 /** Everything that is not a resource: discovery, OpenAPI, version and health. */
-import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions, groupVersions } from './discovery/groups.ts'
 import type { Served } from './discovery/groups.ts'
+import type { Document } from './discovery/documents.ts'
+import { Documents } from './discovery/documents.ts'
 import { openApiV2Protobuf, openApiV2ProtobufAnswer } from './discovery/openapi-v2-protobuf.ts'
 import { openApiV2Document } from './discovery/openapi-v2.ts'
 import { kubernetesVersion, openApiV3Document, openApiV3Index } from './discovery/openapi-v3.ts'
@@ -11,9 +11,6 @@ import { negotiate } from './negotiate.ts'
 import { noSuchResource } from './resource-requests.ts'
 import type { Reply } from './server-response.ts'
 import { sendBytes, sendJson } from './server-response.ts'
-
-const compress = promisify(gzip)
-const decompress = promisify(gunzip)
 
 type Asked = Omit<Reply, 'form'>
 
@@ -27,12 +24,13 @@ export class Discovery {
   readonly #served: Served
   readonly #paths: readonly string[]
   readonly #beside: Readonly<Record<string, ServedDocument>>
-  /** OpenAPI documents, compressed: half a megabyte each otherwise, and asked for rarely. */
-  readonly #documents = new Map<string, Promise<Buffer | undefined>>()
+  /** Compressed: half a megabyte each otherwise, and asked for rarely. */
+  readonly #documents: Documents
 
   /** `paths`: what is served besides, for the index at `/`. `beside`: documents with a path of their own. */
   constructor(served: Served, paths: readonly string[], beside: Readonly<Record<string, ServedDocument>> = {}) {
     this.#served = served
+    this.#documents = new Documents(served.registry, version.gitVersion)
     this.#beside = beside
     this.#paths = paths
   }
@@ -51,7 +49,8 @@ export class Discovery {
     const reply: Reply = { ...asked, form }
     if (form.as === 'aggregated-discovery' && (path === '/api' || path === '/apis')) {
       const v = form.version === 'v2beta1' ? 'v2beta1' : 'v2'
-      return sendBytes(reply, 200, Buffer.from(JSON.stringify(aggregatedDiscovery(this.#served, path === '/api' ? 'api' : 'apis', v))), `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
+      const make = () => Promise.resolve(Buffer.from(JSON.stringify(aggregatedDiscovery(this.#served, path === '/api' ? 'api' : 'apis', v))))
+      return this.#sendDocument(asked, await this.#documents.get(`${path} ${v}`, this.#documents.all, make), `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
     }
     const document = this.#document(path, asked)
     if (!document) throw noSuchResource()
@@ -74,32 +73,52 @@ export class Discovery {
   }
 
   async #openApi(asked: Asked, path: string): Promise<void> {
+    const { registry } = this.#served
     const accept = asked.req.headers.accept ?? ''
     if (path === '/openapi/v2') {
       const form = accept.includes(openApiV2Protobuf) ? 'protobuf' : 'json'
-      return this.#sendDocument(asked, `v2/${form}`, () => openApiV2Document(this.#served.registry, form), form === 'protobuf' ? openApiV2ProtobufAnswer : 'application/json')
+      const document = await this.#documents.get(`v2/${form}`, this.#documents.all, () => openApiV2Document(registry, form))
+      return this.#sendDocument(asked, document, form === 'protobuf' ? openApiV2ProtobufAnswer : 'application/json')
     }
-    if (path === '/openapi/v3') return sendBytes(asked, 200, Buffer.from(JSON.stringify(openApiV3Index(this.#served.registry, kubernetesVersion))))
-    const match = /^\/openapi\/v3\/(?:api|apis\/([^/]+))\/([^/]+)$/.exec(path)
-    if (!match) throw noSuchResource()
-    const [, group = '', v = ''] = match
-    return this.#sendDocument(asked, path, () => openApiV3Document(this.#served.registry, group, v), 'application/json')
+    const hashes = this.#documents.hashes()
+    if (path === '/openapi/v3') return sendBytes(asked, 200, Buffer.from(JSON.stringify(openApiV3Index(hashes))))
+    const match = /^\/openapi\/v3\/((?:api|apis\/([^/]+))\/([^/]+))$/.exec(path)
+    const [, key = '', group = '', v = ''] = match ?? []
+    const hash = hashes.get(key)
+    if (hash === undefined) throw noSuchResource()
+    const asks = asked.info.query.get('hash')
+    if (asks !== null && asks !== '' && asks !== hash) return redirect(asked.res, `${path}?hash=${hash}`)
+    const document = await this.#documents.get(`v3/${key}`, hash, () => openApiV3Document(registry, group, v))
+    return this.#sendDocument(asked, document, 'application/json', asks === hash)
   }
 
-  async #sendDocument(asked: Asked, key: string, make: () => Promise<Buffer | undefined>, contentType: string): Promise<void> {
-    let compressed = this.#documents.get(key)
-    if (!compressed) {
-      compressed = make().then((bytes) => (bytes ? compress(bytes) : undefined))
-      // Only what is served is kept, so the map is as small as the list of group-versions; a failure is tried again.
-      this.#documents.set(key, compressed)
-      compressed.then((bytes) => { if (!bytes) this.#documents.delete(key) }, () => this.#documents.delete(key))
+  /** With an ETag, and 304 where the client has it. `immutable`: the URL names this very content. */
+  async #sendDocument({ req, res, info }: Asked, document: Document | undefined, contentType: string, immutable = false): Promise<void> {
+    if (!document) throw noSuchResource()
+    const etag = `"${document.hash}"`
+    res.setHeader('ETag', etag)
+    res.setHeader('Vary', 'Accept, Accept-Encoding')
+    res.setHeader('Cache-Control', immutable ? `public, immutable, max-age=${YEAR}` : 'no-cache, private')
+    if (matches(req.headers['if-none-match'], etag)) {
+      res.writeHead(304).end()
+      return
     }
-    const bytes = await compressed
-    if (!bytes) throw noSuchResource()
-    if (!/\bgzip\b/.test(String(asked.req.headers['accept-encoding'] ?? ''))) return sendBytes(asked, 200, await decompress(bytes), contentType)
-    const { res } = asked
-    res.setHeader('Content-Encoding', 'gzip')
-    res.setHeader('Vary', 'Accept-Encoding')
-    return sendBytes({ ...asked, req: { headers: {} } as typeof asked.req }, 200, bytes, contentType)
+    res.setHeader('Content-Type', contentType)
+    const zip = /\bgzip\b/.test(String(req.headers['accept-encoding'] ?? ''))
+    if (zip) res.setHeader('Content-Encoding', 'gzip')
+    const bytes = zip ? document.zipped : await document.plain()
+    res.setHeader('Content-Length', bytes.length)
+    res.writeHead(200)
+    res.end(info.verb === 'head' ? undefined : bytes)
   }
+}
+
+/** Seconds. */
+const YEAR = 365 * 86_400
+
+const matches = (header: string | undefined, etag: string): boolean => header !== undefined && (header === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+
+function redirect(res: Asked['res'], to: string): void {
+  res.setHeader('Location', to)
+  res.writeHead(301).end()
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CustomResourceDefinition } from '../../../shared/api/apiextensions-v1.ts'
 import type { KubeObject, ResourceRef, Stored } from '../../../shared/api/object.ts'
@@ -167,4 +170,62 @@ it('versions by name alone: what was stored in the old one is read in the new', 
   const old = await cluster.admin.get(refOf('plums', 'Plum'), { namespace: 'default', name: 'p' })
   expect(old.apiVersion).toBe('stable.example.com/v1')
   expect(old).not.toHaveProperty('extra')
+})
+
+describe('rules in CEL', () => {
+  const rules = (list: object[], more: object = {}) => ({ openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { min: { type: 'integer' }, max: { type: 'integer' }, name: { type: 'string', maxLength: 20 } }, 'x-kubernetes-validations': list, ...more } } } as never })
+  const limits = refOf('limits', 'Limit')
+  beforeAll(() => define(crdOf('limits', 'Limit', {
+    schema: rules([
+      { rule: 'self.min <= self.max', messageExpression: "'min is over max of ' + (has(self.name) ? self.name : 'nobody')", fieldPath: '.min' },
+      { rule: '!has(oldSelf.name) || (has(self.name) && self.name == oldSelf.name)', message: 'name is fixed', reason: 'FieldValueForbidden' },
+    ]),
+  })))
+
+  it('judge creations and transitions, in upstream\'s words', async () => {
+    const { admin } = cluster
+    await expect(admin.create(limits, tab('l', { min: 3, max: 2 }))).rejects.toThrow('Limit.stable.example.com "l" is invalid: spec.min: Invalid value: "object": min is over max of nobody')
+    await expect(admin.create(limits, tab('l', { min: 3 }))).rejects.toThrow('spec: Invalid value: "object": no such key: max evaluating rule: failed rule: self.min <= self.max')
+    await admin.create(limits, tab('l', { min: 1, max: 2, name: 'a' }))
+    const at = { namespace: 'default', name: 'l' }
+    await expect(admin.patch(limits, at, 'application/merge-patch+json', { spec: { name: 'b' } })).rejects.toThrow('Limit.stable.example.com "l" is invalid: spec: Forbidden: name is fixed')
+    expect(await admin.patch(limits, at, 'application/merge-patch+json', { spec: { max: 9 } })).toMatchObject({ spec: { max: 9 } })
+  })
+
+  it('are judged with their definition: what does not compile or costs too much is refused', async () => {
+    const refused = (name: string, kind: string, schemas: ReturnType<typeof rules>) => cluster.admin.create(crds, crdOf(name, kind, { schema: schemas })).then(() => 'made', (e: Error) => e.message)
+    expect(await refused('bads', 'Bad', rules([{ rule: 'self.nope == 1' }]))).toContain("spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: \"self.nope == 1\": compilation failed: ERROR: <input>:1:5: undefined field 'nope'")
+    expect(await refused('bads', 'Bad', rules([{ rule: 'self.min' }]))).toContain('cel expression must evaluate to a bool')
+    const lists = { properties: { list: { type: 'array', items: { type: 'string' } } } }
+    expect(await refused('bads', 'Bad', rules([{ rule: 'self.list.all(a, self.list.all(b, a == b || a != b))' }], lists))).toMatch(/Forbidden: estimated rule cost exceeds budget by factor of/)
+  })
+})
+
+async function raw(path: string, headers: Record<string, string> = {}): Promise<{ status: number | undefined; headers: IncomingHttpHeaders; body: string }> {
+  const { certPem, keyPem } = await cluster.credentials('admin', ['system:masters'])
+  const req = request(new URL(path, cluster.url), { cert: certPem, key: keyPem, ca: cluster.ca.certPem, headers, agent: false }).end()
+  const [res] = await once(req, 'response') as [IncomingMessage]
+  const chunks = await res.toArray() as Buffer[]
+  return { status: res.statusCode, headers: res.headers, body: Buffer.concat(chunks).toString() }
+}
+
+it('is told of in discovery and OpenAPI at once, with ETags that hold until something changes', async () => {
+  await define(crdOf('kiwis', 'Kiwi'))
+  const index = JSON.parse((await raw('/openapi/v3')).body) as { paths: Record<string, { serverRelativeURL: string }> }
+  const url = index.paths['apis/stable.example.com/v1']?.serverRelativeURL ?? ''
+  const document = await raw(url)
+  const { components } = JSON.parse(document.body) as { components: { schemas: Record<string, { properties: Record<string, object> }> } }
+  expect(components.schemas['com.example.stable.v1.Kiwi']).toMatchObject({ 'x-kubernetes-group-version-kind': [{ group: 'stable.example.com', version: 'v1', kind: 'Kiwi' }], properties: { spec: { required: ['cron'] }, metadata: {} } })
+  expect((await raw(url, { 'If-None-Match': document.headers.etag ?? '' })).status).toBe(304)
+  expect(await raw('/openapi/v3/apis/stable.example.com/v1?hash=old')).toMatchObject({ status: 301, headers: { location: url } })
+  const accept = { Accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' }
+  const groups = await raw('/apis', accept)
+  expect(groups.body).toContain('"kiwis"')
+  expect((await raw('/apis', { ...accept, 'If-None-Match': groups.headers.etag ?? '' })).status).toBe(304)
+  const v2 = JSON.parse((await raw('/openapi/v2')).body) as { definitions: Record<string, object> }
+  expect(v2.definitions).toHaveProperty(['com.example.stable.v1.KiwiList'])
+  await cluster.admin.delete(crds, { name: 'kiwis.stable.example.com' })
+  await until(crds, 'kiwis.stable.example.com', (c) => c === undefined)
+  expect((await raw('/apis', { ...accept, 'If-None-Match': groups.headers.etag ?? '' })).body).not.toContain('"kiwis"')
+  expect((await raw('/openapi/v2')).body).not.toContain('Kiwi')
 })

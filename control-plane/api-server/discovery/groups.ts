@@ -1,8 +1,10 @@
 /** What the server serves, as discovery documents: the per-version lists of old and the aggregated form kubectl 1.27+ asks for. Pure. */
+import { createHash } from 'node:crypto'
 import type { APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions } from '../../../shared/api/meta-v1.ts'
 import { apiVersionOf } from '../../../shared/api/object.ts'
 import type { ResourceDefinition } from '../resources/definition.ts'
 import type { Registry } from '../resources/registry.ts'
+import { comparePriority } from '../custom-resources/version-priority.ts'
 
 /** A kind, perhaps of another group than the resource it belongs to (`Scale`). */
 export interface KindName { readonly group: string; readonly version: string; readonly kind: string }
@@ -40,7 +42,9 @@ export interface Served {
 export function groupVersions(served: Served): { group: string; version: string }[] {
   const seen = new Map<string, { group: string; version: string }>()
   for (const { group, version } of [...served.registry.all, ...(served.virtual ?? [])]) seen.set(`${group}/${version}`, { group, version })
-  return [...seen.values()]
+  const groups = [...new Set([...seen.values()].map((gv) => gv.group))]
+  // Definitions of one group come from several owners: their versions are brought into one order.
+  return groups.flatMap((group) => [...seen.values()].filter((gv) => gv.group === group).sort((a, b) => comparePriority(a.version, b.version)))
 }
 
 /** `GET /api`. `address`: host and port under which the client reached us. */
@@ -65,6 +69,12 @@ export function apiGroupList(served: Served): APIGroupList & { kind: string; api
   return { kind: 'APIGroupList', apiVersion: 'v1', groups: names.map((n) => groupEntry(served, n)).filter((g) => g !== undefined) }
 }
 
+/** Tells clients whether what is stored may be of another version than before (`apiserver/pkg/endpoints/discovery/storageversionhash.go`). */
+function storageVersionHash(d: ResourceDefinition): string {
+  const { group, version, kind } = d.storage?.definition ?? d
+  return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
+}
+
 const statusVerbs = ['get', 'patch', 'update'] as const
 
 /** Subresources of one definition: status and scale, and those served besides. */
@@ -83,8 +93,8 @@ export function apiResourceList(served: Served, group: string, version: string):
   for (const d of served.registry.all) {
     if (d.group !== group || d.version !== version) continue
     resources.push({
-      name: d.resource, singularName: d.singular, namespaced: d.namespaced, kind: d.kind, verbs: [...d.verbs],
-      ...(d.shortNames.length ? { shortNames: [...d.shortNames] } : {}), ...(d.categories.length ? { categories: [...d.categories] } : {}),
+      name: d.resource, singularName: d.singular, namespaced: d.namespaced, kind: d.kind, verbs: [...(d.listedVerbs ?? d.verbs)],
+      ...(d.shortNames.length ? { shortNames: [...d.shortNames] } : {}), ...(d.categories.length ? { categories: [...d.categories] } : {}), storageVersionHash: storageVersionHash(d),
     })
     for (const s of subresourcesOf(served, d)) {
       const foreign = s.kind.group !== group || s.kind.version !== version
@@ -125,7 +135,7 @@ function discoveredResources(served: Served, gv: { group: string; version: strin
   const stored = served.registry.all.filter(here).map((d) => {
     const subresources = subresourcesOf(served, d).map((s) => ({ subresource: s.name, responseKind: kindOf(s.kind), verbs: s.verbs }))
     return {
-      resource: d.resource, responseKind: kindOf(d), scope: d.namespaced ? 'Namespaced' : 'Cluster', singularResource: d.singular, verbs: d.verbs,
+      resource: d.resource, responseKind: kindOf(d), scope: d.namespaced ? 'Namespaced' : 'Cluster', singularResource: d.singular, verbs: d.listedVerbs ?? d.verbs,
       ...(d.shortNames.length ? { shortNames: d.shortNames } : {}), ...(d.categories.length ? { categories: d.categories } : {}),
       ...(subresources.length ? { subresources } : {}),
     }

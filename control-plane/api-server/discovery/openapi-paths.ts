@@ -19,6 +19,19 @@ export const patchTypes = ['application/json-patch+json', 'application/merge-pat
 /** `/api/v1` or `/apis/apps/v1`. */
 export const rootPath = (gv: { group: string; version: string }): string => (gv.group ? `/apis/${gv.group}/${gv.version}` : `/api/${gv.version}`)
 
+type Payload = 'object' | 'list' | 'patch' | 'delete-options' | 'status'
+interface Operation { readonly action: string; /** What tells operations of the same action apart: `all` namespaces, a subresource. */ readonly scope?: string; readonly input?: Payload; readonly output: Payload }
+
+const verbOf: Readonly<Record<string, string>> = { list: 'list', get: 'read', post: 'create', put: 'replace', patch: 'patch', delete: 'delete', deletecollection: 'delete' }
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** `listCoreV1NamespacedPod`, `deleteAppsV1CollectionNamespacedDeployment`, `listCoreV1PodForAllNamespaces`, `readCoreV1NamespacedPodStatus`. */
+function operationId(d: ResourceDefinition, action: string, scope = ''): string {
+  const group = d.codec ? d.group.split('.').map(capital).join('') : capital(d.group.replace(/\.k8s\.io$/, '').replaceAll(/\.(\w)/g, (_, c: string) => c.toUpperCase()) || 'core')
+  const head = `${verbOf[action] ?? action}${group}${capital(d.version)}${action === 'deletecollection' ? 'Collection' : ''}`
+  return scope === 'all' ? `${head}${d.kind}ForAllNamespaces` : `${head}${d.namespaced ? 'Namespaced' : ''}${d.kind}${scope}`
+}
+
 class PathWriter {
   readonly #dialect: Dialect
   readonly #collect: SchemaCollector
@@ -37,19 +50,30 @@ class PathWriter {
     return names.map((n) => this.#path(n, n === 'name' ? `name of the ${d.kind}` : 'object name and auth scope, such as for teams and projects'))
   }
 
-  operation(d: ResourceDefinition, method: Method, action: string, input: string | undefined, output: string): object {
+  #schema(d: ResourceDefinition, what: Payload | undefined): object | undefined {
+    switch (what) {
+      case undefined: return undefined
+      case 'patch': return { type: 'object' }
+      case 'object': return this.#collect.kind(d).object
+      case 'list': return this.#collect.kind(d).list
+      case 'delete-options': return this.#collect.ref('meta-v1.DeleteOptions')
+      case 'status': return this.#collect.ref('meta-v1.Status')
+    }
+  }
+
+  operation(d: ResourceDefinition, method: Method, { action, scope, input, output }: Operation): object {
     const queries = action === 'list'
       ? [...Object.entries(textQuery).map(([n, text]) => this.#query(n, text)), this.#query('limit', 'limit is a maximum number of responses to return for a list call.', 'integer'),
         this.#query('watch', 'Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.', 'boolean')]
       : method === 'get' ? []
         : [this.#query('dryRun', dryRun), ...(method === 'delete' ? [] : [this.#query('fieldManager', fieldManager), this.#query('fieldValidation', fieldValidation)]),
           ...(method === 'patch' ? [this.#query('force', force, 'boolean')] : [])]
-    const types = method === 'patch' ? patchTypes : ['*/*']
+    const types = method === 'patch' ? patchTypes.filter((t) => !d.codec || !t.includes('strategic')) : ['*/*']
     const media = ['application/json']
-    const body = input === undefined ? undefined : input === 'patch' ? { type: 'object' } : this.#collect.ref(input)
-    const result = this.#collect.ref(output)
+    const body = this.#schema(d, input)
+    const result = this.#schema(d, output)
     const common = {
-      tags: [`${d.group.split('.')[0] || 'core'}_${d.version}`], operationId: `${action}${d.kind}${d.namespaced ? 'Namespaced' : ''}`, 'x-kubernetes-action': action,
+      tags: [`${d.group.split('.')[0] || 'core'}_${d.version}`], operationId: operationId(d, action, scope), 'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': { group: d.group, version: d.version, kind: d.kind },
     }
     if (this.#dialect === 'v2') {
@@ -68,27 +92,24 @@ class PathWriter {
 /** Paths of one resource, by URL pattern. */
 export function pathsOf(d: ResourceDefinition, dialect: Dialect, collect: SchemaCollector): Record<string, object> {
   const w = new PathWriter(dialect, collect)
-  const list = `${d.schema}List`
   const scope: ('name' | 'namespace')[] = d.namespaced ? ['namespace'] : []
   const base = d.namespaced ? `${rootPath(d)}/namespaces/{namespace}/${d.resource}` : `${rootPath(d)}/${d.resource}`
   const out: Record<string, object> = {
     [base]: {
-      get: w.operation(d, 'get', 'list', undefined, list), post: w.operation(d, 'post', 'post', d.schema, d.schema),
-      delete: w.operation(d, 'delete', 'deletecollection', 'meta-v1.DeleteOptions', 'meta-v1.Status'), ...(scope.length ? { parameters: w.parameters(d, scope) } : {}),
+      get: w.operation(d, 'get', { action: 'list', output: 'list' }), post: w.operation(d, 'post', { action: 'post', input: 'object', output: 'object' }),
+      delete: w.operation(d, 'delete', { action: 'deletecollection', input: 'delete-options', output: 'status' }), ...(scope.length ? { parameters: w.parameters(d, scope) } : {}),
     },
-    [`${base}/{name}`]: single(w, d, [...scope, 'name']),
+    [`${base}/{name}`]: { ...update(w, d, [...scope, 'name']), delete: w.operation(d, 'delete', { action: 'delete', input: 'delete-options', output: 'status' }) },
   }
-  if (d.namespaced) out[`${rootPath(d)}/${d.resource}`] = { get: w.operation(d, 'get', 'list', undefined, list) }
-  if (d.subresources.status) out[`${base}/{name}/status`] = update(w, d, ['name', ...scope])
+  if (d.namespaced) out[`${rootPath(d)}/${d.resource}`] = { get: w.operation(d, 'get', { action: 'list', scope: 'all', output: 'list' }) }
+  if (d.subresources.status) out[`${base}/{name}/status`] = update(w, d, ['name', ...scope], 'Status')
   return out
 }
 
-const update = (w: PathWriter, d: ResourceDefinition, names: readonly ('name' | 'namespace')[]): object => ({
-  get: w.operation(d, 'get', 'get', undefined, d.schema), put: w.operation(d, 'put', 'put', d.schema, d.schema),
-  patch: w.operation(d, 'patch', 'patch', 'patch', d.schema), parameters: w.parameters(d, names),
+const update = (w: PathWriter, d: ResourceDefinition, names: readonly ('name' | 'namespace')[], scope = ''): object => ({
+  get: w.operation(d, 'get', { action: 'get', scope, output: 'object' }), put: w.operation(d, 'put', { action: 'put', scope, input: 'object', output: 'object' }),
+  patch: w.operation(d, 'patch', { action: 'patch', scope, input: 'patch', output: 'object' }), parameters: w.parameters(d, names),
 })
-const single = (w: PathWriter, d: ResourceDefinition, names: readonly ('name' | 'namespace')[]): object =>
-  ({ ...update(w, d, names), delete: w.operation(d, 'delete', 'delete', 'meta-v1.DeleteOptions', 'meta-v1.Status') })
 
 /** Paths of all resources of a list. */
 export const allPaths = (definitions: readonly ResourceDefinition[], dialect: Dialect, collect: SchemaCollector): Record<string, object> =>

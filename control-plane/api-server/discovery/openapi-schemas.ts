@@ -2,11 +2,15 @@
 import { atomicObjects, listRules } from '../schema/overlay.ts'
 import type { ListRule } from '../schema/overlay.ts'
 import { parseType, tableOf } from '../schema/tables.ts'
+import type { ResourceDefinition } from '../resources/definition.ts'
+import { customListSchema, customName, customSchema } from './openapi-custom.ts'
 
 export type Dialect = 'v2' | 'v3'
 
 const apimachinery = 'io.k8s.apimachinery.pkg'
-const packages: Readonly<Record<string, string>> = { 'meta-v1': `${apimachinery}.apis.meta.v1` }
+const packages: Readonly<Record<string, string>> = {
+  'meta-v1': `${apimachinery}.apis.meta.v1`, 'apiextensions-v1': 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1', 'apiregistration-v1': 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1',
+}
 
 /** `core-v1.Pod` to `io.k8s.api.core.v1.Pod`. */
 export function openApiName(schema: string): string {
@@ -60,8 +64,22 @@ export class SchemaCollector {
       this.schemas[name] = {}
       this.schemas[name] = scalar ? scalar(this.#dialect) : this.#struct(schema)
     }
-    return { $ref: `${this.#dialect === 'v2' ? '#/definitions/' : '#/components/schemas/'}${name}` }
+    return this.#to(name)
   }
+
+  /** The schemas of a served kind and of its list, custom or built in. */
+  kind(d: ResourceDefinition): { readonly object: object; readonly list: object } {
+    if (!d.codec) return { object: this.ref(d.schema), list: this.ref(`${d.schema}List`) }
+    const [name, listName] = [customName(d, d.kind), customName(d, d.listKind)]
+    const object = this.#to(name)
+    this.schemas[name] ??= customSchema(d, this.#dialect, (text) => this.#described(text, this.ref('meta-v1.ObjectMeta')))
+    this.schemas[listName] ??= customListSchema(d, object, (text) => this.#described(text, this.ref('meta-v1.ListMeta')))
+    return { object, list: this.#to(listName) }
+  }
+
+  #to(name: string): { $ref: string } { return { $ref: `${this.#dialect === 'v2' ? '#/definitions/' : '#/components/schemas/'}${name}` } }
+
+  #described(description: string, ref: object): object { return this.#dialect === 'v2' ? { description, ...ref } : { description, allOf: [ref] } }
 
   #struct(schema: string): object {
     const table = tableOf(schema)

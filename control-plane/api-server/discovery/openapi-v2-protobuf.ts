@@ -33,7 +33,7 @@ const extensions = (number: number, of: Json): Buffer[] =>
 function schema(s: Json): Buffer {
   return Buffer.concat([
     field(1, text(s.$ref)), field(2, text(s.format)), field(4, text(s.description)), ...strings(19, s.required),
-    s.additionalProperties ? field(21, field(1, schema(s.additionalProperties as Json))) : Buffer.alloc(0),
+    s.additionalProperties === true ? field(21, flag(2, true)) : s.additionalProperties ? field(21, field(1, schema(s.additionalProperties as Json))) : Buffer.alloc(0),
     s.type ? field(22, field(1, text(s.type))) : Buffer.alloc(0),
     s.items ? field(23, field(1, schema(s.items as Json))) : Buffer.alloc(0),
     s.properties ? field(25, Buffer.concat(named(1, s.properties as Json))) : Buffer.alloc(0),

@@ -4,7 +4,7 @@
  */
 import type { Registry } from '../resources/registry.ts'
 import { loadDocs } from './openapi-docs.ts'
-import { allPaths, indexKey } from './openapi-paths.ts'
+import { allPaths } from './openapi-paths.ts'
 import { SchemaCollector } from './openapi-schemas.ts'
 import type { KindOfSchema } from './openapi-schemas.ts'
 
@@ -14,7 +14,8 @@ export const kubernetesVersion = 'v1.33.0'
 /** The kinds of each schema, lists and shared option types included. */
 export function kindsBySchema(registry: Registry): Map<string, KindOfSchema[]> {
   const kinds = new Map<string, KindOfSchema[]>()
-  for (const { group, version, kind, listKind, schema } of registry.all) {
+  for (const { group, version, kind, listKind, schema, codec } of registry.all) {
+    if (codec) continue
     kinds.set(schema, [{ group, version, kind }])
     kinds.set(`${schema}List`, [{ group, version, kind: listKind }])
   }
@@ -24,10 +25,9 @@ export function kindsBySchema(registry: Registry): Map<string, KindOfSchema[]> {
   return kinds
 }
 
-/** `GET /openapi/v3`. `hash`: changes whenever the documents may (the build's version, say); clients cache by it. */
-export function openApiV3Index(registry: Registry, hash: string): { paths: Record<string, { serverRelativeURL: string }> } {
-  const keys = [...new Set(registry.all.map(indexKey))].sort()
-  return { paths: Object.fromEntries(keys.map((k) => [k, { serverRelativeURL: `/openapi/v3/${k}?hash=${hash}` }])) }
+/** `GET /openapi/v3`. `hashes`: of the content of each document, by its key; clients cache by them. */
+export function openApiV3Index(hashes: ReadonlyMap<string, string>): { paths: Record<string, { serverRelativeURL: string }> } {
+  return { paths: Object.fromEntries([...hashes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, hash]) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }])) }
 }
 
 /** The document of one group-version as JSON bytes; undefined where none is served. About 0.5 MB for the core group: cache it compressed or not at all. */
