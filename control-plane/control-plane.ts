@@ -120,7 +120,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   controllers = startControllers({
     client: api.client(componentUser('kube-controller-manager')), host, informers,
     config: {
-      clusterCidr: config.podCIDR, ca: identity.ca.certPem, resources: () => api.registry.resources,
+      clusterCidr: config.podCIDR, ca: identity.ca.certPem, resources: () => api.registry.resources, customResources: { list: () => api.registry.resources.filter((d) => d.codec), onChange: (listener) => api.registry.onChange(listener) },
       sign: (csrPem, { ttl, ...granted }) => signCsr(identity.ca, csrPem, { now: host.clock.now(), ttl: Math.min(ttl ?? nodeCertificateLife, nodeCertificateLife), ...granted }),
       mayRequest: ({ username = '', groups = [] }, right) => api.authorizer.allows({
         user: { name: username, groups }, verb: 'create', isResourceRequest: true, group: 'certificates.k8s.io', resource: 'certificatesigningrequests', subresource: right, namespace: '', name: '', path: '',

@@ -15,6 +15,7 @@ import { createDisruptionController } from './disruption/controller.ts'
 import { createEndpointSliceController } from './endpoint-slice/controller.ts'
 import { createEndpointsController } from './endpoints/controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
+import type { ChangingResources } from './garbage-collector/followed.ts'
 import { createJobController } from './job/controller.ts'
 import { createNamespaceController } from './namespace/controller.ts'
 import { createNodeLifecycleController, type NodeLifecycleConfig } from './node-lifecycle/controller.ts'
@@ -27,6 +28,8 @@ import { createServiceAccountController, type ServiceAccountConfig } from './ser
 export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig {
   /** Every served resource: what a namespace is emptied of. Asked for each time. */
   resources(): readonly ResourceRef[]
+  /** Those of `resources` that come and go. */
+  readonly customResources?: ChangingResources
   /** Resources the garbage collector follows. Default: those `resources` gives at start, without events. */
   readonly garbageCollected?: readonly ResourceRef[]
 }
@@ -47,6 +50,12 @@ export interface Controllers {
 
 interface Entry { readonly identity: string; readonly create: (deps: ControllerDeps, config: ControllersConfig) => Controller }
 
+/** What is there as long as the server is, without events: nothing owns them. */
+function lasting({ resources, customResources }: ControllersConfig): readonly ResourceRef[] {
+  const custom = new Set(customResources?.list())
+  return resources().filter((r) => r.resource !== 'events' && !custom.has(r))
+}
+
 /** One line a controller: the name of its account, which is the component of its events too, and how it is made. */
 const table: readonly Entry[] = [
   { identity: 'deployment-controller', create: createDeploymentController },
@@ -63,7 +72,9 @@ const table: readonly Entry[] = [
   { identity: 'namespace-controller', create: createNamespaceController },
   {
     identity: 'generic-garbage-collector',
-    create: (deps, config) => createGarbageCollector(deps, { resources: config.garbageCollected ?? config.resources().filter((r) => r.resource !== 'events') }),
+    create: (deps, config) => createGarbageCollector(deps, {
+      resources: config.garbageCollected ?? lasting(config), custom: config.customResources,
+    }),
   },
   { identity: 'service-account-controller', create: createServiceAccountController },
   { identity: 'certificate-controller', create: createCsrController },

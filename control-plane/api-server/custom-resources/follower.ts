@@ -3,7 +3,7 @@
  * time and from the stored state, so it may be killed anywhere: what is established is served again at the next start.
  */
 import type { CustomResourceDefinition } from '../../../shared/api/apiextensions-v1.ts'
-import type { KubeObject, ResourceRef, Stored } from '../../../shared/api/object.ts'
+import type { ResourceRef, Stored } from '../../../shared/api/object.ts'
 import { isConflict, isNotFound } from '../../../shared/base/errors.ts'
 import type { Clock, Log, Random } from '../../../shared/base/host.ts'
 import type { ApiClient } from '../../../shared/client/api-client.ts'

@@ -189,15 +189,15 @@ function validateNested(schema: Schema, at: string, skipAnyOf: boolean): FieldEr
 }
 
 /** Every field that a junctor speaks of is there outside of it. */
-function validateCompleteness(schema: Schema, structure: Schema | undefined, at: string, root = at): FieldError[] {
+function validateCompleteness(schema: Schema, structure: Schema | undefined, at: string): FieldError[] {
   const found: FieldError[] = []
   const nested = (s: Schema, path: string): void => { found.push(...completeNested(s, structure, path, at)) }
   for (const junctor of ['allOf', 'anyOf', 'oneOf'] as const) schema[junctor]?.forEach((s, i) => nested(s, `${at}.${junctor}[${i}]`))
   if (schema.not) nested(schema.not, `${at}.not`)
-  for (const [key, field] of Object.entries(schema.properties ?? {})) found.push(...validateCompleteness(field, field, `${at}.properties[${key}]`, root))
-  if (asSchema(schema.items)) found.push(...validateCompleteness(schema.items as Schema, schema.items, `${at}.items`, root))
+  for (const [key, field] of Object.entries(schema.properties ?? {})) found.push(...validateCompleteness(field, field, `${at}.properties[${key}]`))
+  if (asSchema(schema.items)) found.push(...validateCompleteness(schema.items as Schema, schema.items, `${at}.items`))
   const values = valueSchema(schema)
-  if (values) found.push(...validateCompleteness(values, values, `${at}.additionalProperties`, root))
+  if (values) found.push(...validateCompleteness(values, values, `${at}.additionalProperties`))
   return found
 }
 

@@ -4,6 +4,7 @@
  * node's proxy rules.
  */
 import { Agent, request as httpsRequest } from 'node:https'
+import { isIP } from 'node:net'
 import type { EndpointSlice } from '../../../shared/api/discovery-v1.ts'
 import type { Service } from '../../../shared/api/core-v1.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
@@ -42,8 +43,11 @@ export class WebhookError extends Error {
 /** Answers larger than this are refused: a request body may be 3 MiB and a review holds old and new. */
 const MAX_ANSWER = 16 << 20
 const MAX_AGENTS = 32
+/** Of an answer that is quoted in an error. */
+const MAX_QUOTED = 2048
 
-interface Reached { readonly url: URL; /** Address and port to dial where they are not the URL's. */ readonly dial?: { readonly host: string; readonly port: number } }
+/** Address and port to dial where they are not the URL's. */
+interface Dial { readonly host: string; readonly port: number }
 
 export class WebhookClient {
   readonly #deps: { readonly store: Store; readonly objects: ObjectCache; readonly random: Random }
@@ -54,16 +58,17 @@ export class WebhookClient {
 
   /** Posts the body; resolves with the parsed answer. Rejects with {@link WebhookError}. */
   async call(target: WebhookTarget, call: WebhookCall): Promise<unknown> {
-    const { url, dial } = this.#reach(target)
+    const url = urlOf(target)
     if (call.query) url.search = call.query
     const deadline = AbortSignal.timeout(call.timeoutMs)
     const signal = call.signal ? AbortSignal.any([deadline, call.signal]) : deadline
     try {
-      const text = await this.#post(url, dial, { agent: this.#agent(target.caBundle ?? '', url.hostname), body: Buffer.from(JSON.stringify(call.body)), signal })
+      const dial = target.service && this.#endpoint(target.service.name, target.service.namespace, target.service.port ?? 443)
+      const text = await this.#post(url, dial, { agent: this.#agent(target.caBundle ?? '', bare(url.hostname)), body: Buffer.from(JSON.stringify(call.body)), signal })
       return JSON.parse(text) as unknown
     } catch (e) {
       if (e instanceof WebhookError) throw e
-      throw new WebhookError(`Post ${JSON.stringify(url.href)}: ${deadline.aborted ? 'context deadline exceeded' : messageOf(e)}`, deadline.aborted)
+      throw new WebhookError(`Post ${JSON.stringify(url.href)}: ${deadline.aborted ? 'context deadline exceeded' : causeOf(e)}`, deadline.aborted)
     }
   }
 
@@ -78,16 +83,16 @@ export class WebhookClient {
     let agent = this.#agents.get(key)
     if (!agent) {
       if (this.#agents.size >= MAX_AGENTS) this.close()
-      agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 60_000, servername, ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}) })
+      agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 60_000, ...(isIP(servername) ? {} : { servername }), ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}) })
       this.#agents.set(key, agent)
     }
     return agent
   }
 
-  #post(url: URL, dial: Reached['dial'], { agent, body, signal }: { agent: Agent; body: Buffer; signal: AbortSignal }): Promise<string> {
+  #post(url: URL, dial: Dial | undefined, { agent, body, signal }: { agent: Agent; body: Buffer; signal: AbortSignal }): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const headers = { 'Content-Type': 'application/json', Accept: 'application/json', 'Content-Length': body.length, 'User-Agent': 'kube-apiserver-admission', Host: url.host }
-    const req = httpsRequest({ method: 'POST', path: url.pathname + url.search, hostname: dial?.host ?? url.hostname, port: dial?.port ?? (url.port || 443), agent, headers, signal }, (res) => {
+    const req = httpsRequest({ method: 'POST', path: url.pathname + url.search, hostname: dial?.host ?? bare(url.hostname), port: dial?.port ?? (url.port || 443), agent, headers, signal }, (res) => {
       const chunks: Buffer[] = []
       let size = 0
       res.on('data', (chunk: Buffer) => {
@@ -108,22 +113,15 @@ export class WebhookClient {
     return promise
   }
 
-  #reach({ url, service }: WebhookTarget): Reached {
-    if (url !== undefined) return { url: new URL(url) }
-    if (!service) throw new WebhookError('invalid client config: exactly one of url or service is required')
-    const { name, namespace, path = '', port = 443 } = service
-    const at = new URL(`https://${name}.${namespace}.svc:${port}${path}`)
-    return { url: at, dial: this.#endpoint(name, namespace, port) }
-  }
-
-  #endpoint(name: string, namespace: string, port: number): { host: string; port: number } {
+  /** An address of the service behind which something is ready. The message of what it throws is the dialler's part. */
+  #endpoint(name: string, namespace: string, port: number): Dial {
     const { store, objects, random } = this.#deps
     const entry = store.get(objectKey({ group: '', resource: 'services', namespaced: true }, namespace, name))
-    if (!entry) throw new WebhookError(`service ${JSON.stringify(name)} not found`)
+    if (!entry) throw new Error(`service ${JSON.stringify(name)} not found`)
     const { spec } = objects.object(entry) as Service
     if (spec?.type === 'ExternalName') return { host: spec.externalName ?? '', port }
     const wanted = spec?.ports?.find((p) => p.port === port)
-    if (!wanted) throw new WebhookError(`no service port ${port} found for service ${JSON.stringify(name)}`)
+    if (!wanted) throw new Error(`no service port ${port} found for service ${JSON.stringify(name)}`)
     const prefix = resourcePrefix({ group: 'discovery.k8s.io', resource: 'endpointslices', namespaced: true }, namespace)
     const ready = store.list({ prefix }).entries.map((e) => objects.object(e) as EndpointSlice)
       .filter((s) => s.metadata?.labels?.['kubernetes.io/service-name'] === name)
@@ -131,18 +129,48 @@ export class WebhookClient {
         .map((host) => ({ host, port: slice.ports?.find((p) => (p.name ?? '') === (wanted.name ?? ''))?.port ?? 0 }))))
       .filter((e) => e.port > 0)
     const chosen = ready[Math.floor(random.float() * ready.length)]
-    if (!chosen) throw new WebhookError(`no endpoints available for service ${JSON.stringify(name)}`)
+    if (!chosen) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`)
     return chosen
   }
 }
 
+function urlOf({ url, service }: WebhookTarget): URL {
+  if (url !== undefined) return new URL(url)
+  if (!service) throw new WebhookError('invalid client config: exactly one of url or service is required')
+  const { name, namespace, path = '', port = 443 } = service
+  return new URL(`https://${name}.${namespace}.svc:${port}${path}`)
+}
+
+const untrusted = new Set(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_GET_ISSUER_CERT', 'CERT_SIGNATURE_FAILURE'])
+
+/** What upstream's client would say of a failed connection. */
+function causeOf(e: unknown): string {
+  const { code = '', address = '', port = '', hostname = '' } = e as { code?: string; address?: string; port?: number | string; hostname?: string }
+  if (untrusted.has(code)) return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `tls: failed to verify certificate: x509: ${messageOf(e)}`
+  if (code === 'ECONNREFUSED') return `dial tcp ${address}:${port}: connect: connection refused`
+  if (code === 'ENOTFOUND') return `dial tcp: lookup ${hostname}: no such host`
+  return messageOf(e)
+}
+
+/** Without the brackets of an IPv6 address. */
+const bare = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')
+
 /** A `Status` in the answer says more than its code. */
 function statusText(code: number, text: string): string {
+  const said = /^\s*\{/.test(text) ? messageIn(text) : undefined
+  if (said) return said
+  if (code === 404) return 'the server could not find the requested resource'
+  if (code >= 500) return `an error on the server (${JSON.stringify(text.trim().slice(0, MAX_QUOTED) || 'unknown')}) has prevented the request from succeeding`
+  return `the server responded with the status code ${code} but did not return more information`
+}
+
+function messageIn(text: string): string | undefined {
   try {
     const { message } = JSON.parse(text) as { message?: unknown }
-    if (typeof message === 'string' && message) return message
+    return typeof message === 'string' ? message : undefined
   } catch {
-    // Not JSON: the code has to do.
+    return undefined // what is no JSON is quoted as it is
   }
-  return `the server responded with the status code ${code} but did not return more information`
 }

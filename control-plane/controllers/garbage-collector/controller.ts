@@ -5,30 +5,32 @@ import type { Informer } from '../../../shared/reconcile/informer.ts'
 import type { HandlerResult, WorkQueue } from '../../../shared/reconcile/work-queue.ts'
 import { equalJson } from '../../../shared/values/json-value.ts'
 import { createController, type Controller, type ControllerDeps } from '../controller.ts'
+import type { ChangingResources } from './followed.ts'
+import { Followed, nameOf } from './followed.ts'
 import { blocking, foregroundFinalizer, orphanFinalizer, ownerState, planObject, type OwnerState } from './plan.ts'
 
 export interface GarbageCollectorConfig {
   /** Resources whose objects may be owners or dependents. An owner of another kind counts as alive: what cannot be seen is not judged. */
   readonly resources: readonly ResourceRef[]
+  /** Resources that come and go. */
+  readonly custom?: ChangingResources | undefined
 }
 
 type Any = Stored<KubeObject>
 interface Found { readonly informer: Informer<KubeObject>; readonly object: Any }
 
 const byOwner = (o: Any): readonly string[] => o.metadata.ownerReferences?.map((r) => r.uid) ?? []
-const byUid = (o: Any): readonly string[] => [o.metadata.uid]
 const keyFor = (o: Any) => ({ namespace: o.metadata.namespace, name: o.metadata.name })
 
 export function createGarbageCollector(deps: ControllerDeps, config: GarbageCollectorConfig): Controller {
   const { client, recorder } = deps
-  const informers = config.resources.map((ref) => deps.informers.for(ref))
-  for (const i of informers) { i.addIndexer('owner', byOwner); i.addIndexer('uid', byUid) }
+  const followed = new Followed(deps, config)
 
-  const dependents = (owner: Any): Found[] => informers.flatMap((informer) => informer.byIndex('owner', owner.metadata.uid).map((object) => ({ informer, object })))
-  const queueKey = (informer: Informer<KubeObject>, o: Any): string => `${informers.indexOf(informer)}|${o.metadata.namespace ?? ''}|${o.metadata.name}`
+  const dependents = (owner: Any): Found[] => followed.all.flatMap((informer) => informer.byIndex('owner', owner.metadata.uid).map((object) => ({ informer, object })))
+  const queueKey = (informer: Informer<KubeObject>, o: Any): string => `${nameOf(informer.ref)}|${o.metadata.namespace ?? ''}|${o.metadata.name}`
   const informerOf = (apiVersion: string, kind: string): Informer<KubeObject> | undefined => {
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
-    return informers.find((i) => i.ref.kind === kind && i.ref.group === group)
+    return followed.all.find((i) => i.ref.kind === kind && i.ref.group === group)
   }
   const change = (informer: Informer<KubeObject>, o: Any, metadata: object): Promise<unknown> =>
     client.patch(informer.ref, keyFor(o), 'application/merge-patch+json', { metadata: { uid: o.metadata.uid, resourceVersion: o.metadata.resourceVersion, ...metadata } })
@@ -87,8 +89,8 @@ export function createGarbageCollector(deps: ControllerDeps, config: GarbageColl
 
   let queueOf: WorkQueue | undefined
   const reconcile = async (key: string): Promise<HandlerResult> => {
-    const [index = '', namespace = '', name = ''] = key.split('|')
-    const informer = informers[Number(index)]
+    const [resource = '', namespace = '', name = ''] = key.split('|')
+    const informer = followed.of(resource)
     const o = informer?.get(namespace === '' ? undefined : namespace, name)
     if (!informer || !o || !queueOf) return
     const finalizers = o.metadata.deletionTimestamp ? o.metadata.finalizers ?? [] : []
@@ -98,11 +100,11 @@ export function createGarbageCollector(deps: ControllerDeps, config: GarbageColl
   }
 
   return createController({
-    name: 'garbage-collector', deps, workers: 10, reads: config.resources, reconcile,
+    name: 'garbage-collector', deps, workers: 10, reads: followed.all.map((i) => i.ref), reconcile,
     watch(queue) {
       queueOf = queue
       const concerns = (o: Any): boolean => byOwner(o).length > 0 || (o.metadata.deletionTimestamp !== undefined && (o.metadata.finalizers?.length ?? 0) > 0)
-      return informers.map((informer) => informer.on({
+      return [followed.watch((informer) => informer.on({
         add: (o) => { if (concerns(o)) queue.add(queueKey(informer, o)) },
         update: (o, old) => {
           const same = equalJson(o.metadata.ownerReferences, old.metadata.ownerReferences) && o.metadata.deletionTimestamp === old.metadata.deletionTimestamp && equalJson(o.metadata.finalizers, old.metadata.finalizers)
@@ -111,10 +113,10 @@ export function createGarbageCollector(deps: ControllerDeps, config: GarbageColl
         delete: (o) => {
           for (const f of dependents(o)) queue.add(queueKey(f.informer, f.object))
           for (const uid of byOwner(o)) {
-            for (const i of informers) for (const owner of i.byIndex('uid', uid)) if (owner.metadata.deletionTimestamp) queue.add(queueKey(i, owner))
+            for (const i of followed.all) for (const owner of i.byIndex('uid', uid)) if (owner.metadata.deletionTimestamp) queue.add(queueKey(i, owner))
           }
         },
-      }))
+      }))]
     },
   })
 }
