@@ -7,9 +7,11 @@ import type { ApiClient } from '../../shared/client/api-client.ts'
 import type { Store } from '../store/store.ts'
 import { builtInAdmission } from './admission/built-in.ts'
 import { AdmissionChain } from './admission/chain.ts'
+import { dynamicAdmission } from './admission/dynamic.ts'
 import { followQuotas } from './admission/quota/follower.ts'
 import { QuotaLedger } from './admission/quota/ledger.ts'
 import type { PodSecurityConfig } from './admission/pod-security/pod-security.ts'
+import { AdmissionRegistry } from './admission/registered.ts'
 import { releaseOrphans } from './admission/service-addresses.ts'
 import type { AuditSink } from './audit/auditor.ts'
 import { Auditor } from './audit/auditor.ts'
@@ -134,7 +136,10 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const authorizer = createAuthorizer(rbac, nodeGraph)
   const ledger = new QuotaLedger(store, objects)
   const { first, last } = builtInAdmission({ ...deps, objects, rbac, authorizer, registry, ledger })
-  const ctx: ApiContext = { store, objects, registry, host: { ...host, log }, admission: new AdmissionChain([...first, customResourceRules, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
+  const webhooks = new WebhookClient({ store, objects, random: host.random })
+  const registered = new AdmissionRegistry(store)
+  const dynamic = dynamicAdmission({ store, objects, webhooks, registry, authorizer, registered, random: host.random, log }, first)
+  const ctx: ApiContext = { store, objects, registry, host: { ...host, log }, admission: new AdmissionChain([...first, customResourceRules, ...dynamic, ...last]), ...(deps.tokens ? { issuer: deps.tokens } : {}) }
   let failure: string | undefined
   const follow = (what: string, loop: Promise<void>): Promise<void> => loop.catch((e: unknown) => {
     // Rights that are not followed any more must not be served from.
@@ -158,11 +163,10 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
-  const webhooks = new WebhookClient({ store, objects, random: host.random })
   const customResources = new CustomResources({ store, objects, registry, webhooks, client: client(componentUser('apiserver')), host: { ...host, log } })
   const following = Promise.all([
     follow('RBAC objects', rbac.run(stop.signal)), follow('priority and fairness objects', flow.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
-    follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
+    follow('admission configurations', registered.run(stop.signal)), follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined
   let aggregating: Promise<void> | undefined

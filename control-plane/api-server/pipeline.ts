@@ -50,6 +50,8 @@ export interface PipelineDeps extends ResourceDeps {
 
 /** One request on its way. */
 interface Call {
+  /** Grow while the request is served; told even where it is refused. */
+  readonly warnings: string[]
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly info: RequestInfo
@@ -78,7 +80,7 @@ export class Pipeline {
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const info = parseRequest(req.method ?? 'GET', req.url ?? '/')
-    const call: Call = { req, res, info, auditId: this.#auditId(req) }
+    const call: Call = { req, res, info, warnings: [], auditId: this.#auditId(req) }
     const { clock } = this.#deps.ctx.host
     const began = clock.monotonic()
     const longRunning = isLongRunning(info)
@@ -195,7 +197,7 @@ export class Pipeline {
     if (info.group === '' && info.resource === 'pods' && streamed.has(info.subresource)) throw new StatusError('BadRequest', 'Upgrade request required')
     const watching = info.verb === 'watch'
     const exchange: Exchange = {
-      req, res, info, user, warnings: [], form: negotiate(req.headers.accept), body: () => Promise.resolve(call.body ?? NO_BYTES),
+      req, res, info, user, warnings: call.warnings, ...(audited ? { annotate: (key: string, value: string) => audited.annotate(key, value) } : {}), form: negotiate(req.headers.accept), body: () => Promise.resolve(call.body ?? NO_BYTES),
       counted: watching ? this.#metrics.watchEvents(info) : () => undefined, ended: watching ? this.#ended(res) : this.#deps.stopping,
     }
     return handleResource(this.#deps, exchange)
@@ -242,7 +244,7 @@ export class Pipeline {
       if (error.details?.retryAfterSeconds) res.setHeader('Retry-After', error.details.retryAfterSeconds)
       // The rest of a body that was refused unread would be taken for the next request.
       if (!req.complete) res.setHeader('Connection', 'close')
-      await sendBytes({ req, res, warnings: [] }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
+      await sendBytes({ req, res, warnings: call.warnings }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
     }
     call.audited?.stage(e instanceof StatusError ? 'ResponseComplete' : 'Panic', told)
   }

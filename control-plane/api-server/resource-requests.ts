@@ -44,6 +44,8 @@ export interface Exchange extends Reply {
   body(): Promise<Buffer>
   /** Told how many events a watch wrote. */
   counted(events: number): void
+  /** An annotation of the audit event, where there is one. */
+  readonly annotate?: (key: string, value: string) => void
 }
 
 export interface ResourceDeps { readonly ctx: ApiContext; readonly registry: Registry; readonly authorizer: Authorizer; /** Answers `metrics.k8s.io`; without it the group is not served. */ readonly usage?: UsageSource | undefined; /** What answers reviews; without it there are none. */ readonly reviewing?: ReviewDeps; /** What component statuses are read from. */ readonly components?: readonly HealthCheck[] }
@@ -85,7 +87,8 @@ async function answerReview({ reviewing }: ResourceDeps, exchange: Exchange, rev
 }
 
 /** The same text is said once. */
-const factsOf = ({ info, warnings }: Exchange): RequestFacts => ({ query: info.query, warn: (text) => { if (!warnings.includes(text)) warnings.push(text) } })
+const factsOf = ({ info, warnings, annotate }: Exchange): RequestFacts =>
+  ({ query: info.query, warn: (text) => { if (!warnings.includes(text)) warnings.push(text) }, ...(annotate ? { annotate } : {}) })
 
 type Handler = (ctx: ApiContext, exchange: Exchange, target: Target, deps: ResourceDeps) => Promise<void>
 

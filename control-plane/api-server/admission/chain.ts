@@ -17,6 +17,8 @@ export interface AdmissionRequest {
   readonly operation: Operation
   /** Of the resource in the path, also where a subresource has a kind of its own. */
   readonly definition: ResourceDefinition
+  /** The version the request came in; `object` and `old` are in that of `definition`. */
+  readonly asked: ResourceDefinition
   /** Of `object` and `old`: the definition's own, but for the subresources named above. */
   readonly kind: GroupVersionKind
   readonly namespace: string

@@ -10,9 +10,8 @@ export interface Scope { lookup(name: string): CelType | undefined }
 /** What was found out, by the ids of nodes. */
 export interface Checked {
   readonly types: ReadonlyMap<number, CelType>
-  /** Calls whose target is part of the function's name (`sets.contains(a, b)`): the whole name. */
+  /** Calls whose target is part of the function's name (`sets.contains(a, b)`), and selections that are a name with dots: the whole name. */
   readonly qualified: ReadonlyMap<number, string>
-  /** Selections that are a variable's qualified name. */
   readonly overloads: ReadonlyMap<number, readonly Overload[]>
   readonly type: CelType
   readonly issues: readonly Issue[]
@@ -108,10 +107,13 @@ class Checker {
 
   #select(e: SelectNode): CelType {
     const name = e.test ? undefined : this.#qualifiedName(e)
-    const named = name === undefined ? undefined : typeNames[name]
-    if (named && name) {
-      this.qualified.set(e.id, name)
-      return typeOf(named)
+    if (name !== undefined && !this.#locals.some((l) => l.name === name.split('.')[0])) {
+      // `authorizer.requestResource` is one variable whose name has a dot.
+      const named = this.#variables.lookup(name) ?? (typeNames[name] && typeOf(typeNames[name]))
+      if (named) {
+        this.qualified.set(e.id, name)
+        return named
+      }
     }
     const field = this.#field(e.at, this.#check(e.operand), e.field, false)
     return e.test ? BOOL : field

@@ -75,7 +75,10 @@ export class Evaluation {
 
   #select(e: SelectNode, frame: Frame | undefined): Value {
     const qualified = this.#checked.qualified.get(e.id)
-    if (qualified !== undefined) return new CelTypeValue(qualified)
+    if (qualified !== undefined) {
+      this.charge(1)
+      return this.#bindings(qualified) ?? new CelTypeValue(qualified)
+    }
     const operand = this.#eval(e.operand, frame)
     if (!e.test) this.charge(1)
     if (operand instanceof CelOptional) {

@@ -19,7 +19,7 @@ interface Asked {
 export function admissionRequest(target: Target, operation: Operation, { object, old, name, kind, options }: Asked): AdmissionRequest {
   const { definition, namespace, subresource, user, dryRun, request } = target
   return {
-    operation, definition, kind: kind ?? definition, namespace, name: name ?? target.name, subresource, user, dryRun, object, old, settle: [],
+    operation, definition, asked: target.asked ?? definition, kind: kind ?? definition, namespace, name: name ?? target.name, subresource, user, dryRun, object, old, settle: [],
     options: () => (operation === 'CONNECT' ? undefined : optionsOf(target, operation, options)),
     warn: request?.warn ?? nothing, annotate: request?.annotate ?? nothing,
   }
