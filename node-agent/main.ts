@@ -10,6 +10,7 @@ import { systemRandom } from '../shared/host/random.ts'
 import { openDatabase } from '../shared/host/sqlite.ts'
 import { allocationSchema, createAllocations } from './allocations.ts'
 import { parseConfig, usage, UsageError } from './config.ts'
+import { answerNewKey, newKeyCommand } from './link/new-key.ts'
 import { cleanNode, startNode } from './node.ts'
 
 const version = process.env.BRAMBLE_VERSION ?? '0.1.0'
@@ -34,6 +35,7 @@ async function selfTest(): Promise<void> {
 
 async function main(): Promise<void> {
   if (process.argv[2] === 'self-test') return await selfTest()
+  if (process.argv[2] === newKeyCommand) return await answerNewKey(process.stdin, (text) => { process.stdout.write(text) })
   const config = parseConfig(process.argv.slice(2), process.env)
   // Not for the containers' engines and whatever else is started from here to see.
   delete process.env.BRAMBLE_TOKEN

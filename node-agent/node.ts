@@ -19,6 +19,7 @@ import { createKubeletServer } from './kubelet/streams/kubelet-server.ts'
 import { writeLog } from './kubelet/streams/log-stream.ts'
 import { createStreamServer } from './kubelet/streams/serve-streams.ts'
 import { createLink, type AgentLink } from './link/agent-link.ts'
+import { newKeyApart } from './link/new-key.ts'
 import { dialTls } from './link/tls-connection.ts'
 import { createBridgeNetwork } from './network/bridge-network.ts'
 import type { AllocationStore, PodNetwork } from './network/network.ts'
@@ -94,7 +95,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(stateDir(config), { recursive: true, mode: 0o700 })
   const link = await createLink({
-    host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
+    host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, newKey: newKeyApart(process.argv[1] ?? ''), ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
   })
   const runtime = await openRuntime(config, host)
   const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })

@@ -2,11 +2,12 @@
  * The embedded MQTT broker: aedes (MQTT 3.1.1) behind mutual TLS, with the access rules and with a limit on everything a client can make
  * grow. The one place that imports aedes. Nothing is kept on disk: retained messages and wills live in memory, sessions are clean.
  */
+// First, since the packet writer takes what it needs when it is loaded.
+import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 import type { Duplex } from 'node:stream'
 import { Aedes, type Client } from 'aedes'
 import type { Host } from '../../shared/base/host.ts'
 import { limits as codecLimits } from '../../shared/mqtt/codec.ts'
-import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 import { identify, mayConnect, mayPublish, maySubscribe, nameOf, type Connect, type Identity } from './acl/rules.ts'
 import type { MessageBus } from './message-bus.ts'
 import { createUpgradeHandler, listen, type PeerCertificate, type ServerTls, type UpgradeHandler } from './mqtt-server.ts'

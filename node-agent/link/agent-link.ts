@@ -17,6 +17,7 @@ import { DesiredStore, storeSetup } from './desired-store.ts'
 import { enrol } from './enrol.ts'
 import type { DesiredState, StatusSink, TokenSource } from './link.ts'
 import { keepCertificate } from './rotation.ts'
+import type { NewKey } from './new-key.ts'
 import { RpcServer } from './rpc-server.ts'
 import { StatusOutbox } from './status-outbox.ts'
 import { dialTls } from './tls-connection.ts'
@@ -34,6 +35,8 @@ export interface LinkOptions {
   /** Needed until the node has joined. */
   readonly joinToken?: string
   readonly version?: string
+  /** Makes keys and certificate requests; in this process unless given. */
+  readonly newKey?: NewKey
   readonly signal?: AbortSignal
 }
 
@@ -83,7 +86,7 @@ export async function createLink(options: LinkOptions): Promise<AgentLink> {
     },
   })
   const rotation = keepCertificate({
-    host, nodeName: options.nodeName, signal, access, notBefore: () => time.now(), current: () => certificateInfo(credentials.certPem),
+    host, nodeName: options.nodeName, signal, newKey: options.newKey, access, notBefore: () => time.now(), current: () => certificateInfo(credentials.certPem),
     async renewed(next) {
       await saveCredentials(folder, next)
       credentials = next
@@ -107,7 +110,7 @@ export async function createLink(options: LinkOptions): Promise<AgentLink> {
 async function join1(options: LinkOptions, host: Host, folder: string, signal: AbortSignal): Promise<Credentials> {
   const { joinToken } = options
   if (joinToken === undefined) throw new Error(`node ${options.nodeName} has not joined a cluster: start it once with a join token`)
-  const credentials = await enrol({ host, serverUrl: options.serverUrl, nodeName: options.nodeName, joinToken, signal })
+  const credentials = await enrol({ host, serverUrl: options.serverUrl, nodeName: options.nodeName, joinToken, signal, newKey: options.newKey })
   await saveCredentials(folder, credentials)
   return credentials
 }

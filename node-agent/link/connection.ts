@@ -2,6 +2,8 @@
  * The agent's MQTT connection (mqtt.js over a TLS socket that was verified first), driven by `connection/machine.ts`. Each connection has a session
  * of its own, named in its last will, and sends whole messages; what is lost with it is the business of those who speak over it.
  */
+// First, since the packet writer takes what it needs when it is loaded.
+import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 // The client alone: the package's entry point brings its ways to connect (proxies, browsers), half a megabyte of code that an agent, which dials itself, never runs.
 import mqttClient from 'mqtt/lib/client'
 import type { TLSSocket } from 'node:tls'
@@ -9,7 +11,6 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { encode } from '../../shared/mqtt/codec.ts'
 import type { OnlineMessage, UpMessage } from '../../shared/mqtt/messages.ts'
-import { keepNoPacketNumbers } from '../../shared/mqtt/packet-memory.ts'
 import { nodeClientId, nodeTopic } from '../../shared/mqtt/topics.ts'
 import { step, type Effect, type Input, type State } from './connection/machine.ts'
 

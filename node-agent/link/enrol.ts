@@ -12,12 +12,20 @@ import { createKeyAndCsr } from '../../shared/pki/certificates.ts'
 import { parseJoinToken } from '../../shared/pki/join-token.ts'
 import { callApi, type ApiAccess } from './api-connection.ts'
 import type { Credentials } from './credentials.ts'
+import type { NewKey } from './new-key.ts'
 import { UntrustedServerError } from './tls-connection.ts'
 
 /** Joining cannot succeed as asked: another token, another server. */
 export class EnrolError extends Error { override readonly name = 'EnrolError' }
 
-export interface EnrolOptions { readonly host: Host; readonly serverUrl: string; readonly nodeName: string; readonly signal: AbortSignal }
+export interface EnrolOptions {
+  readonly host: Host
+  readonly serverUrl: string
+  readonly nodeName: string
+  readonly signal: AbortSignal
+  /** Makes key and request; in this process unless given. */
+  readonly newKey?: NewKey | undefined
+}
 
 const csrPath = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
 const maxDelay: Millis = 30_000
@@ -68,9 +76,9 @@ async function fetchCa({ host, serverUrl, signal }: EnrolOptions, hash: string):
 }
 
 /** A new key, and a certificate for it. `access` is a join token's or the certificate in use. */
-export async function obtainCertificate(options: Pick<EnrolOptions, 'host' | 'nodeName' | 'signal'>, access: ApiAccess & { ca: string }): Promise<Credentials> {
-  const { host, nodeName, signal } = options
-  const { keyPem, csrPem } = await createKeyAndCsr({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] })
+export async function obtainCertificate(options: Pick<EnrolOptions, 'host' | 'nodeName' | 'signal' | 'newKey'>, access: ApiAccess & { ca: string }): Promise<Credentials> {
+  const { host, nodeName, signal, newKey = createKeyAndCsr } = options
+  const { keyPem, csrPem } = await newKey({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] })
   const created = JSON.parse(await callApi(access, 'POST', csrPath, {
     apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { generateName: 'node-csr-' },
     spec: { request: Buffer.from(csrPem).toString('base64'), signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },

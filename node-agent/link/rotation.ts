@@ -6,11 +6,13 @@ import { renewAt } from '../../shared/pki/certificate-info.ts'
 import type { ApiAccess } from './api-connection.ts'
 import type { Credentials } from './credentials.ts'
 import { obtainCertificate } from './enrol.ts'
+import type { NewKey } from './new-key.ts'
 
 export interface RotationOptions {
   readonly host: Host
   readonly nodeName: string
   readonly signal: AbortSignal
+  readonly newKey?: NewKey | undefined
   readonly access: () => ApiAccess & { ca: string }
   readonly current: () => { readonly notBefore: Millis; readonly notAfter: Millis }
   /** The time, never before one that was known to be right. */
@@ -31,7 +33,7 @@ export async function keepCertificate(o: RotationOptions): Promise<void> {
     try {
       const due = renewAt(o.current()) - o.notBefore()
       if (due > 0) { await o.host.clock.sleep(Math.min(due, longest), o.signal); continue }
-      await o.renewed(await obtainCertificate({ host: o.host, nodeName: o.nodeName, signal: o.signal }, o.access()))
+      await o.renewed(await obtainCertificate({ host: o.host, nodeName: o.nodeName, signal: o.signal, newKey: o.newKey }, o.access()))
       failures = 0
       log.info('certificate renewed', { notAfter: new Date(o.current().notAfter).toISOString() })
     } catch (error) {

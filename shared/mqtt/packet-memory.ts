@@ -1,4 +1,5 @@
-/** Memory of the MQTT packet writer that aedes and mqtt.js share. */
+/** Memory of the MQTT packet writer that aedes and mqtt.js share. Import it before either. */
+import './packet-numbers.ts'
 import mqttPacket from 'mqtt-packet'
 
 /**
