@@ -58,7 +58,7 @@ const document = fc.record({
     containers: fc.uniqueArray(fc.record({ name: word, image: word, args: fc.array(word, { minLength: 1, maxLength: 2 }), env: fc.uniqueArray(fc.record({ name: word, value: word }), { selector: (e) => e.name, minLength: 1, maxLength: 3 }) },
       { requiredKeys: ['name'] }), { selector: (c) => c.name, minLength: 1, maxLength: 3 }),
   }, { requiredKeys: [] }),
-}, { requiredKeys: [] }).map((d) => ({ apiVersion: 'v1', kind: 'Pod', ...d, metadata: { name: 'p', ...d.metadata } }))
+}, { requiredKeys: [] }).map(({ metadata, spec }) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', ...metadata }, ...(spec && Object.keys(spec).length ? { spec } : {}) }))
 
 const always = parseFields({ 'f:apiVersion': {}, 'f:kind': {}, 'f:metadata': { 'f:name': {}, 'f:managedFields': {} } })
 const writeBy = (manager: string, operation: 'Apply' | 'Update' = 'Apply', time = '2026-01-01T00:00:00Z'): Write =>
