@@ -11,6 +11,7 @@ import { dynamicAdmission } from './admission/dynamic.ts'
 import { followQuotas } from './admission/quota/follower.ts'
 import { QuotaLedger } from './admission/quota/ledger.ts'
 import type { PodSecurityConfig } from './admission/pod-security/pod-security.ts'
+import { PolicyStatus } from './admission/policies/status.ts'
 import { AdmissionRegistry } from './admission/registered.ts'
 import { releaseOrphans } from './admission/service-addresses.ts'
 import type { AuditSink } from './audit/auditor.ts'
@@ -164,9 +165,10 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
   const customResources = new CustomResources({ store, objects, registry, webhooks, client: client(componentUser('apiserver')), host: { ...host, log } })
+  const policyStatus = new PolicyStatus({ registered, registry, client: client(componentUser('apiserver')), log })
   const following = Promise.all([
     follow('RBAC objects', rbac.run(stop.signal)), follow('priority and fairness objects', flow.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
-    follow('admission configurations', registered.run(stop.signal)), follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
+    follow('admission configurations', registered.run(stop.signal, () => policyStatus.changed())), follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined
   let aggregating: Promise<void> | undefined
@@ -196,6 +198,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       stop.abort()
       await server.close()
       await following
+      await policyStatus.idle()
       await aggregating
       await customs
       webhooks.close()

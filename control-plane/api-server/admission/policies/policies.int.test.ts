@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import type { ValidatingAdmissionPolicy } from '../../../../shared/api/admissionregistration-v1.ts'
+import type { ResourceRef } from '../../../../shared/api/object.ts'
 import type { FakeCluster } from '../../fake-cluster.ts'
 import { startFakeCluster } from '../../fake-cluster.ts'
 import type { Raw } from '../fake-raw-client.ts'
@@ -27,6 +29,19 @@ async function policy(name: string, spec: object, binding: object = {}): Promise
   expect(made.code, made.body.message).toBe(201)
   const bound = await raw('POST', `${admission}/validatingadmissionpolicybindings`, { metadata: { name: `${name}-binding` }, spec: { policyName: name, validationActions: ['Deny'], ...binding } })
   expect(bound.code, bound.body.message).toBe(201)
+}
+/** The status of a policy once there is one. */
+async function observed(name: string): Promise<NonNullable<ValidatingAdmissionPolicy['status']>> {
+  const stop = new AbortController()
+  const ref: ResourceRef<ValidatingAdmissionPolicy> = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies', kind: 'ValidatingAdmissionPolicy', namespaced: false }
+  try {
+    for await (const { type, object } of cluster.admin.watch(ref, { fieldSelector: `metadata.name=${name}`, resourceVersion: '' }, stop.signal)) {
+      if (type !== 'BOOKMARK' && object.status?.typeChecking) return object.status
+    }
+  } finally {
+    stop.abort()
+  }
+  throw new Error('the watch ended')
 }
 const deployment = (name: string, replicas: number): object =>
   ({ metadata: { name }, spec: { replicas, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } } })
@@ -118,5 +133,18 @@ it('refuses policies that do not compile', async () => {
     ['spec.variables[0].expression', expect.stringContaining('compilation failed: ERROR: <input>:1:4: Syntax error: mismatched input')],
     ['spec.validations[1].expression', 'Invalid value: "1": must evaluate to bool'], ['spec.validations[1].messageExpression', 'Invalid value: "2": must evaluate to string'],
     ['spec.validations[2].expression', expect.stringContaining('undeclared reference to \'params\'')], ['spec.auditAnnotations[0].valueExpression', 'Invalid value: "1": must evaluate to one of [string null_type]'],
+  ])
+})
+
+it('says in the status of a policy what its types have against it', async () => {
+  await raw('POST', `${admission}/validatingadmissionpolicies`, {
+    metadata: { name: 'typed' },
+    spec: { matchConstraints: onDeployments, variables: [{ name: 'n', expression: 'object.spec.replicas' }], validations: [{ expression: 'variables.n > "1"' }, { expression: 'object.spec.replicas > 1 && has(object.metadata.labels.app)' }, { expression: 'object.spec.nope == 1' }] },
+  })
+  const status = await observed('typed')
+  expect(status.observedGeneration).toBe(1)
+  expect(status.typeChecking?.expressionWarnings?.map((w) => [w.fieldRef, w.warning.split('\n')[0]])).toEqual([
+    ['spec.validations[0].expression', 'apps/v1, Kind=Deployment: compilation failed: ERROR: <input>:1:13: found no matching overload for \'_>_\' applied to \'(int, string)\''],
+    ['spec.validations[2].expression', 'apps/v1, Kind=Deployment: compilation failed: ERROR: <input>:1:12: undefined field \'nope\''],
   ])
 })
