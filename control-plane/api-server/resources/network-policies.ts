@@ -7,6 +7,7 @@ import { forbidden, invalidFor, invalidValue, notSupportedInOrder, required } fr
 import { blockOf, isStrictlyWithin } from './ip-blocks.ts'
 import { validateLabelSelector } from './object-meta.ts'
 import { countSpecChanges, firstGeneration } from './spec-and-status.ts'
+import { storedOnly } from './stored-only.ts'
 
 const protocols = ['TCP', 'UDP', 'SCTP']
 
@@ -66,5 +67,5 @@ function validate({ spec }: NetworkPolicy): FieldError[] {
 export const networkPolicies = define<NetworkPolicy>({
   group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies', kind: 'NetworkPolicy', namespaced: true, schema: 'networking-v1.NetworkPolicy', shortNames: ['netpol'],
   columns: [nameColumn, column('Pod-Selector', (p) => formatLabelSelector(p.spec?.podSelector), { description: 'Selects the pods to which this NetworkPolicy object applies.' }), ageColumn],
-  strategy: { default: setDefaults, prepareForCreate: firstGeneration, prepareForUpdate: countSpecChanges, validate },
+  strategy: { warnings: storedOnly('NetworkPolicies'), default: setDefaults, prepareForCreate: firstGeneration, prepareForUpdate: countSpecChanges, validate },
 })
