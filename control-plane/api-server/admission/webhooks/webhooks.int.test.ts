@@ -16,7 +16,8 @@ let hook: FakeWebhookServer
 let raw: Raw
 beforeAll(async () => {
   hook = await startFakeWebhook(['hook.default.svc'])
-  cluster = await startFakeCluster()
+  const never = (): Promise<never> => Promise.reject(new Error('admission did not refuse'))
+  cluster = await startFakeCluster({ deps: { streams: { handle: never, logs: never, proxy: never } } })
   raw = await rawRequests(cluster)
 })
 afterAll(async () => {
@@ -144,7 +145,7 @@ describe('validating webhooks', () => {
   })
 
   it('see subresources by what was posted, and streams by their options', async () => {
-    await configure('Validating', 'sub', { rules: [{ operations: ['*'], apiGroups: ['', 'apps'], apiVersions: ['*'], resources: ['pods/eviction', 'pods/binding', 'deployments/scale', 'serviceaccounts/token', 'pods/exec'] }] })
+    await configure('Validating', 'sub', { rules: [{ operations: ['*'], apiGroups: ['', 'apps'], apiVersions: ['*'], resources: ['pods/eviction', 'pods/binding', 'deployments/scale', 'pods/proxy'] }] })
     const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } }
     await raw('POST', '/apis/apps/v1/namespaces/default/deployments', { metadata: { name: 'web' }, spec: { selector: { matchLabels: { a: 'b' } }, template } })
     await raw('PATCH', '/apis/apps/v1/namespaces/default/deployments/web/scale', { spec: { replicas: 3 } }, 'application/merge-patch+json')
@@ -156,6 +157,18 @@ describe('validating webhooks', () => {
     const refused = await raw('PATCH', '/apis/apps/v1/namespaces/default/deployments/web/scale', { spec: { replicas: 5 } }, 'application/merge-patch+json')
     expect(refused.body.message).toBe('admission webhook "w0.sub.example.com" denied the request: stays')
     expect((await raw('GET', '/apis/apps/v1/namespaces/default/deployments/web')).body).toMatchObject({ spec: { replicas: 3 } })
+    await raw('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } })
+    await raw('POST', '/api/v1/namespaces/default/pods', { metadata: { name: 'p' }, spec: template.spec })
+    const seen = async (subresource: string, method: string, body?: object): Promise<unknown[]> => {
+      const { code } = await raw(method, `/api/v1/namespaces/default/pods/p/${subresource}`, body)
+      const asked = hook.reviews.at(-1)?.request
+      return [code, asked?.operation, (asked?.kind as { kind: string }).kind, asked?.object?.kind, (asked?.options as { kind: string } | null)?.kind]
+    }
+    expect(await seen('eviction', 'POST', { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' } })).toEqual([400, 'CREATE', 'Eviction', 'Eviction', 'CreateOptions'])
+    expect(await seen('binding', 'POST', { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'p' }, target: { kind: 'Node', name: 'n' } })).toEqual([400, 'CREATE', 'Binding', 'Binding', 'CreateOptions'])
+    expect(await seen('proxy/a/b?c=d', 'GET')).toEqual([400, 'CONNECT', 'PodProxyOptions', 'PodProxyOptions', undefined])
+    expect(hook.reviews.at(-1)?.request.object).toMatchObject({ path: '/a/b' })
+    expect((await raw('GET', '/api/v1/namespaces/default/pods/p')).body).not.toMatchObject({ spec: { nodeName: 'n' } })
   })
 
   it('see the version their rules name', async () => {
@@ -201,7 +214,7 @@ describe('mutating webhooks', () => {
     await configure('Mutating', 'sidecar', { rules: [{ ...rules[0], resources: ['pods'] }] })
     hook.answer = () => patchOf({ op: 'add', path: '/spec/containers/-', value: { name: 'side', image: 'side:1' } })
     await raw('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } })
-    const { body, code } = await raw('POST', '/api/v1/namespaces/default/pods', { metadata: { name: 'p' }, spec: { containers: [{ name: 'main', image: 'main:1' }] } })
+    const { body, code } = await raw('POST', '/api/v1/namespaces/default/pods', { metadata: { name: 'changed' }, spec: { containers: [{ name: 'main', image: 'main:1' }] } })
     expect(code, body.message).toBe(201)
     const [, side] = (body as { spec: { containers: { imagePullPolicy: string; volumeMounts?: object[] }[] } }).spec.containers
     expect(side?.imagePullPolicy).toBe('IfNotPresent')
