@@ -28,13 +28,19 @@ export interface ClusterOptions {
 
 const sources = { controlPlane: [node, join(root, 'control-plane/main.ts')], nodeAgent: [node, join(root, 'node-agent/main.ts')] } as const
 
-/** A TCP port nobody listens on now. */
+const given = new Set<number>()
+
+/** A TCP port nobody listens on now, never the same twice: the kernel may hand out one that was just closed again. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
+    await new Promise((resolve) => server.close(resolve))
+    if (given.has(port)) continue
+    given.add(port)
+    return port
+  }
 }
 
 /** Calls `attempt` until it answers something; the last error or `what` after `patience` milliseconds. For waiting on what another process does. */
