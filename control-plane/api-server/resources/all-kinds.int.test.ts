@@ -51,6 +51,22 @@ const kinds: readonly (readonly [string, RegExp, object])[] = [
   ['servicecidrs.networking.k8s.io', /10.100.0.0\/24/, { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', spec: { cidrs: ['10.100.0.0/24'] } }],
   ['prioritylevelconfigurations.flowcontrol.apiserver.k8s.io', /Limited +5 +64 +8 +50/, { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'PriorityLevelConfiguration', spec: { type: 'Limited', limited: { nominalConcurrencyShares: 5, limitResponse: { type: 'Queue', queuing: {} } } } }],
   ['flowschemas.flowcontrol.apiserver.k8s.io', /exempt +1000 +ByUser/, { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'FlowSchema', spec: { priorityLevelConfiguration: { name: 'exempt' }, distinguisherMethod: { type: 'ByUser' }, rules: [{ subjects: [{ kind: 'User', user: { name: 'u' } }], nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/x'] }] }] } }],
+  ['mutatingwebhookconfigurations.admissionregistration.k8s.io', /1 +\d+/, {
+    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'MutatingWebhookConfiguration',
+    webhooks: [{ name: 'a.example.com', clientConfig: { service: { namespace: 'default', name: 'w' }, caBundle: 'YQ==' }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [{ operations: ['CREATE'], apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['none'], scope: '*' }] }],
+  }],
+  ['validatingwebhookconfigurations.admissionregistration.k8s.io', /1 +\d+/, {
+    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration',
+    webhooks: [{ name: 'a.example.com', clientConfig: { url: 'https://example.com/x' }, sideEffects: 'NoneOnDryRun', admissionReviewVersions: ['v1'], timeoutSeconds: 3, rules: [{ operations: ['*'], apiGroups: ['example.com'], apiVersions: ['*'], resources: ['none/*'], scope: 'Namespaced' }] }],
+  }],
+  ['validatingadmissionpolicies.admissionregistration.k8s.io', /1 +v1\/ConfigMap/, {
+    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy',
+    spec: { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['none'], scope: '*' }] }, validations: [{ expression: 'object.spec.replicas < int(params.data.most)' }] },
+  }],
+  ['validatingadmissionpolicybindings.admissionregistration.k8s.io', /none +default\/most/, {
+    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding',
+    spec: { policyName: 'none', paramRef: { name: 'most', namespace: 'default', parameterNotFoundAction: 'Deny' }, validationActions: ['Warn'], matchResources: { namespaceSelector: { matchLabels: { a: 'b' } } } },
+  }],
 ]
 
 const nameOf = (given: object): string => (given as { metadata?: { name?: string } }).metadata?.name ?? 'example'

@@ -162,7 +162,7 @@ describe('validating webhooks', () => {
     const seen = async (subresource: string, method: string, body?: object): Promise<unknown[]> => {
       const { code } = await raw(method, `/api/v1/namespaces/default/pods/p/${subresource}`, body)
       const asked = hook.reviews.at(-1)?.request
-      return [code, asked?.operation, (asked?.kind as { kind: string }).kind, asked?.object?.kind, (asked?.options as { kind: string } | null)?.kind]
+      return [code, asked?.operation, (asked?.kind as { kind: string } | undefined)?.kind, asked?.object?.kind, (asked?.options as { kind: string } | null)?.kind]
     }
     expect(await seen('eviction', 'POST', { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' } })).toEqual([400, 'CREATE', 'Eviction', 'Eviction', 'CreateOptions'])
     expect(await seen('binding', 'POST', { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'p' }, target: { kind: 'Node', name: 'n' } })).toEqual([400, 'CREATE', 'Binding', 'Binding', 'CreateOptions'])
