@@ -22,6 +22,7 @@ import { createNodeLifecycleController, type NodeLifecycleConfig } from './node-
 import { createPodGcController, type PodGcConfig } from './pod-gc/controller.ts'
 import { createReplicaController } from './replica-set/controller.ts'
 import { replicaSets, replicationControllers } from './replica-set/replica-kind.ts'
+import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createVolumeProtectionController } from './volume-protection/controller.ts'
 import { createServiceAccountController, type ServiceAccountConfig } from './service-account/controller.ts'
 
@@ -62,6 +63,7 @@ const table: readonly Entry[] = [
   { identity: 'replicaset-controller', create: (deps) => createReplicaController(deps, replicaSets) },
   { identity: 'replication-controller', create: (deps) => createReplicaController(deps, replicationControllers) },
   { identity: 'daemon-set-controller', create: createDaemonSetController },
+  { identity: 'statefulset-controller', create: createStatefulSetController },
   { identity: 'job-controller', create: createJobController },
   { identity: 'disruption-controller', create: createDisruptionController },
   { identity: 'pvc-protection-controller', create: createVolumeProtectionController },

@@ -17,6 +17,8 @@ export interface PodOwners<T extends KubeObject> {
   readonly ref: ResourceRef<T>
   readonly owners: Informer<T>
   selector(owner: Stored<T>): LabelSelectorLike | undefined
+  /** Orphans it does not hold for are not adopted. Default: all that the selector matches are. */
+  member?(owner: Stored<T>, pod: StoredPod): boolean
 }
 
 export interface PodClaims<T extends KubeObject> {
@@ -51,7 +53,7 @@ export function createPodClaims<T extends KubeObject>(deps: ControllerDeps, kind
       const owned = pods.byIndex(controllerIndex, owner.metadata.uid)
       const matching = owned.filter((p) => selectsLabels(selector, p.metadata.labels))
       if (owner.metadata.deletionTimestamp) return matching
-      const orphans = pods.byIndex(controllerIndex, `orphan:${owner.metadata.namespace ?? ''}`).filter((p) => isPodActive(p) && selectsLabels(selector, p.metadata.labels))
+      const orphans = pods.byIndex(controllerIndex, `orphan:${owner.metadata.namespace ?? ''}`).filter((p) => isPodActive(p) && selectsLabels(selector, p.metadata.labels) && (kind.member?.(owner, p) ?? true))
       if (orphans.length > 0) await confirm(owner)
       const reference = controllerRef(owner, { apiVersion: apiVersionOf(ref), kind: ref.kind })
       const adopted: StoredPod[] = []

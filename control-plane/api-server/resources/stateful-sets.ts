@@ -10,7 +10,6 @@ import { defaultClaim } from './claim-rules.ts'
 import { defaultPodTemplate } from './pod-spec/defaults.ts'
 import { carryOver, startGeneration } from './spec-and-status.ts'
 import { containersColumn, imagesColumn, isOver100Percent, isZero, nonNegativeFields, notDecremented, notOver, scaleOfReplicas, validateIntOrPercent, validateWorkloadSelector } from './workload.ts'
-import { storedOnly } from './stored-only.ts'
 
 function setDefaults(set: StatefulSet): void {
   const spec = (set.spec ??= {} as StatefulSetSpec)
@@ -107,7 +106,6 @@ export const statefulSets = define<StatefulSet>({
     nameColumn, column('Ready', (s) => `${s.status?.readyReplicas ?? 0}/${s.spec?.replicas ?? 0}`, { description: 'Number of the pod with ready state' }), ageColumn, containersColumn, imagesColumn,
   ],
   strategy: {
-    warnings: storedOnly('StatefulSets'),
     default: setDefaults,
     prepareForCreate: (set) => startGeneration(set, { replicas: 0, availableReplicas: 0 }),
     prepareForUpdate: carryOver,
