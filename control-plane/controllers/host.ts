@@ -8,6 +8,7 @@ import { createSupervisor, type LoopHealth } from '../../shared/reconcile/superv
 import { createAccountTokensController, type AccountTokensConfig } from './account-tokens/controller.ts'
 import { createBootstrapTokensController } from './bootstrap-tokens/controller.ts'
 import type { Controller, ControllerDeps } from './controller.ts'
+import { createCronJobController } from './cron-job/controller.ts'
 import { createCsrController, type CsrConfig } from './csr/controller.ts'
 import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
@@ -65,6 +66,7 @@ const table: readonly Entry[] = [
   { identity: 'daemon-set-controller', create: createDaemonSetController },
   { identity: 'statefulset-controller', create: createStatefulSetController },
   { identity: 'job-controller', create: createJobController },
+  { identity: 'cronjob-controller', create: createCronJobController },
   { identity: 'disruption-controller', create: createDisruptionController },
   { identity: 'pvc-protection-controller', create: createVolumeProtectionController },
   { identity: 'endpoint-controller', create: createEndpointsController },

@@ -88,3 +88,53 @@ function parseInteger(text: string): number {
   if (value < 0) throw new CronError(`negative number (${value}) not allowed: ${text}`)
   return value
 }
+
+const minute = 60_000
+const hour = 3_600_000
+/** A schedule that matches nothing in five years (the 30th of February) never will. */
+const horizonYears = 5
+
+/** Milliseconds a zone is ahead of UTC at a time. One formatter a zone is kept: they are dear to make. */
+export type ZoneOffset = (at: number) => number
+
+/** Throws RangeError for a name that is no zone. */
+export function zoneOffset(zone: string): ZoneOffset {
+  if (zone === 'UTC' || zone === 'Etc/UTC') return () => 0
+  const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' })
+  return (at) => {
+    const part: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {}
+    for (const { type, value } of format.formatToParts(at)) part[type] = Number(value)
+    const { year = 0, month = 1, day = 1, hour: h = 0, minute: m = 0, second = 0 } = part
+    return Date.UTC(year, month - 1, day, h, m, second) - Math.floor(at / 1000) * 1000
+  }
+}
+
+/**
+ * The first time after `after` (milliseconds) that the schedule matches; undefined where there is none within five years. As `robfig/cron`: an hour
+ * that summer time leaves out does not come that day, and one that comes twice counts twice.
+ */
+export function nextCron(schedule: CronSchedule, after: number, offset: ZoneOffset): number | undefined {
+  if ('every' in schedule) return Math.floor(after / 1000) * 1000 + schedule.every
+  const { minutes, hours, days, months, weekdays, anyDay, anyWeekday } = schedule
+  let at = (Math.floor(after / minute) + 1) * minute
+  /** The start of a local day, never back. */
+  const dawn = (year: number, month: number, day: number): number => {
+    const wall = Date.UTC(year, month, day)
+    const guess = wall - offset(at)
+    return Math.max(at + minute, wall - offset(guess))
+  }
+  const limit = new Date(after).getUTCFullYear() + horizonYears
+  for (;;) {
+    const local = new Date(at + offset(at))
+    const [year, month, day] = [local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate()]
+    if (year > limit) return undefined
+    if (!months.includes(month + 1)) { at = dawn(year, month + 1, 1); continue }
+    const [byDay, byWeekday] = [days.includes(day), weekdays.includes(local.getUTCDay())]
+    if (!(anyDay || anyWeekday ? byDay && byWeekday : byDay || byWeekday)) { at = dawn(year, month, day + 1); continue }
+    if (!hours.includes(local.getUTCHours())) { at += hour - local.getUTCMinutes() * minute; continue }
+    const now = local.getUTCMinutes()
+    const next = minutes.find((m) => m >= now)
+    if (next === now) return at
+    at += ((next ?? 60) - now) * minute
+  }
+}

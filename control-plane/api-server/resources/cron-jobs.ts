@@ -10,7 +10,6 @@ import { validateJobTemplate } from './job-spec.ts'
 import { defaultFailurePolicy } from './jobs.ts'
 import { defaultPodTemplate } from './pod-spec/defaults.ts'
 import { carryOver, startGeneration } from './spec-and-status.ts'
-import { storedOnly } from './stored-only.ts'
 
 /** Its jobs are named with 11 more characters, and their pods' labels hold 63. */
 const maxName = 63 - 11
@@ -89,5 +88,5 @@ export const cronJobs = define<CronJob>({
     column('Images', (c) => template(c).map((x) => x.image ?? '').join(','), { wide: true, description: 'Images referenced by each container in the template.' }),
     column('Selector', (c) => formatLabelSelector(c.spec?.jobTemplate?.spec?.selector), { wide: true, description: 'A label query over pods that should match the pod count.' }),
   ],
-  strategy: { warnings: storedOnly('CronJobs'), default: setDefaults, prepareForCreate: (cron) => startGeneration(cron), prepareForUpdate: carryOver, validate },
+  strategy: { default: setDefaults, prepareForCreate: (cron) => startGeneration(cron), prepareForUpdate: carryOver, validate },
 })
