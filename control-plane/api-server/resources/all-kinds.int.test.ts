@@ -112,10 +112,13 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     expect(applied.filter((l) => !l.endsWith(' unchanged'))).toEqual(['statefulset.apps/example configured', 'limitrange/example configured'])
     expect((await kubectl(['delete', '--wait=false', '-f', '-'], list)).match(/ deleted/g)).toHaveLength(kinds.length)
   }, 60_000)
-  it('says of a kind that no controller acts on that it is stored only', async () => {
-    const { stdout, stderr } = await run([kubectlOf(version), `--kubeconfig=${directory}/config`, `--cache-dir=${directory}/cache`, 'create', 'cronjob', 'nightly', '--image=x', '--schedule=@daily'], { timeout: 30_000 })
-    expect(stdout.toString()).toBe('cronjob.batch/nightly created\n')
-    expect(stderr.toString()).toBe('Warning: CronJobs are stored, but no controller of this cluster acts on them yet\n')
+  it('says of a kind that no controller acts on that it is stored only, and nothing of one that has one', async () => {
+    const kubectlWith = (args: readonly string[], input = '') => run([kubectlOf(version), `--kubeconfig=${directory}/config`, `--cache-dir=${directory}/cache`, ...args], { input, timeout: 30_000 })
+    const cron = await kubectlWith(['create', 'cronjob', 'nightly', '--image=x', '--schedule=@daily'])
+    expect([cron.stdout.toString(), cron.stderr.toString()]).toEqual(['cronjob.batch/nightly created\n', ''])
+    expect((await kubectlWith(['create', 'job', 'now', '--from=cronjob/nightly'])).stdout.toString()).toBe('job.batch/now created\n')
+    const policy = await kubectlWith(['create', '-f', '-'], JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'shut' }, spec: { podSelector: {} } }))
+    expect(policy.stderr.toString()).toBe('Warning: NetworkPolicies are stored, but no controller of this cluster acts on them yet\n')
   })
   it('keeps what autoscaling/v1 has no field for, and shows one event in both groups', async () => {
     const hpa = { apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler', metadata: { name: 'old' }, spec: { maxReplicas: 3, targetCPUUtilizationPercentage: 60, scaleTargetRef: { kind: 'Deployment', name: 'web' } } }
