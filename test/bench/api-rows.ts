@@ -1,11 +1,6 @@
 /** `--only api`: what the API server does for its clients, a control plane alone over TLS, beside Kubernetes 1.20.2 measured the same way. */
-import { mkdtemp, rm, open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { start } from '../../shared/host/exec.ts'
-import { readIfThere } from '../../shared/host/files.ts'
-import { eventually, freePort } from '../testbed/cluster.ts'
+import { startControlPlane } from '../testbed/control-plane.ts'
 import { openApi } from './api.ts'
 import { LoadConnection, openConnections } from './load-client.ts'
 import { costOf } from './process-cost.ts'
@@ -47,32 +42,6 @@ async function median(round: (n: number) => Promise<number>): Promise<number> {
   return rates[1] ?? 0
 }
 
-interface Running { readonly kubeconfig: string; readonly pid: number; stop(): Promise<void> }
-
-async function controlPlane(argv: readonly string[]): Promise<Running> {
-  const dir = await mkdtemp(join(tmpdir(), 'bramble-bench-'))
-  const log = await open(join(dir, 'log'), 'a')
-  const child = start([...argv, '--data-dir', join(dir, 'cp'), '--api-port', String(await freePort()), '--mqtt-port', String(await freePort()), '--address', '127.0.0.1'], { stdio: ['ignore', log.fd, log.fd], env: process.env })
-  await log.close()
-  const kubeconfig = join(dir, 'cp/admin.kubeconfig')
-  await eventually('control plane up', async () => await readIfThere(kubeconfig) !== undefined)
-  await eventually('default account', async () => {
-    const [c] = await openConnections(kubeconfig, 1)
-    const answer = await c?.call('GET', '/api/v1/namespaces/default/serviceaccounts/default')
-    c?.close()
-    return answer?.status === 200
-  })
-  return {
-    kubeconfig, pid: child.pid ?? 0,
-    async stop() {
-      const gone = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await gone
-      await rm(dir, { recursive: true, force: true })
-    },
-  }
-}
-
 async function watchers(kubeconfig: string, one: LoadConnection): Promise<number> {
   const api = await openApi(kubeconfig, 60)
   const abort = new AbortController()
@@ -103,7 +72,7 @@ async function watchers(kubeconfig: string, one: LoadConnection): Promise<number
 export async function apiRows(argv: readonly string[], say: (text: string) => void): Promise<ApiRow[]> {
   const rows: ApiRow[] = []
   const row = (work: string, kubernetes: string, target: string, here: string): void => { rows.push({ work, kubernetes, target, here }); say(`${work}: ${here} (target ${target})`) }
-  const server = await controlPlane(argv)
+  const server = await startControlPlane(argv)
   try {
     const many = await openConnections(server.kubeconfig, 32)
     const [one] = many as [LoadConnection]

@@ -7,7 +7,18 @@ import { connect, type TLSSocket } from 'node:tls'
 
 export interface Answer { readonly status: number; readonly bytes: number; /** Only where `keep` was asked for. */ readonly body: Buffer | undefined }
 
-interface Pending { resolve(answer: Answer): void; reject(error: Error): void; keep: boolean }
+export interface Call {
+  readonly body?: string | Buffer | undefined
+  readonly type?: string
+  /** Lines of the head besides our own, each with its line end. */
+  readonly headers?: string
+  /** Keeps the body for the answer. */
+  readonly keep?: boolean
+  /** Answers as soon as the head is there and ends the connection: for answers without an end. */
+  readonly headOnly?: boolean
+}
+
+interface Pending { resolve(answer: Answer): void; reject(error: Error): void; keep: boolean; headOnly: boolean; bodiless: boolean }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 
@@ -23,6 +34,7 @@ export class LoadConnection {
   #chunked = false
   #bytes = 0
   #body: Buffer[] = []
+  #ending = false
 
   constructor(socket: TLSSocket, host: string) {
     this.#socket = socket
@@ -32,11 +44,16 @@ export class LoadConnection {
     socket.on('close', () => this.#pending?.reject(new Error('the server closed the connection')))
   }
 
-  call(method: string, path: string, options: { body?: string | undefined; type?: string; keep?: boolean } = {}): Promise<Answer> {
+  /** The server has closed it, or said with an answer that it will: no further call. */
+  get ended(): boolean { return this.#ending || this.#socket.destroyed }
+
+  call(method: string, path: string, { body, type = 'application/json', headers = 'Accept: application/json\r\nUser-Agent: bench\r\n', keep = false, headOnly = false }: Call = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject, keep: options.keep ?? false }
-      const head = `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nAccept: application/json\r\nUser-Agent: bench\r\n`
-      this.#socket.write(options.body === undefined ? `${head}\r\n` : `${head}Content-Type: ${options.type ?? 'application/json'}\r\nContent-Length: ${Buffer.byteLength(options.body)}\r\n\r\n${options.body}`)
+      this.#pending = { resolve, reject, keep, headOnly, bodiless: method === 'HEAD' }
+      const head = `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\n${headers}`
+      if (body === undefined) this.#socket.write(`${head}\r\n`, 'latin1')
+      else if (typeof body === 'string') this.#socket.write(`${head}Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+      else this.#socket.write(Buffer.concat([Buffer.from(`${head}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`, 'latin1'), body]))
     })
   }
 
@@ -68,6 +85,16 @@ export class LoadConnection {
     this.#status = Number(head.slice(9, 12))
     this.#bytes = 0
     this.#body = []
+    // An interim answer, the real one follows (RFC 9110 section 15.2).
+    if (this.#status === 100) return true
+    this.#ending ||= /\r\nconnection: *(close|upgrade)/i.test(head)
+    if (this.#pending?.headOnly || this.#status === 101) {
+      this.#ending = true
+      this.#done()
+      this.#socket.destroy()
+      return false
+    }
+    if (this.#pending?.bodiless || this.#status === 204 || this.#status === 304) return this.#done()
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)
     this.#chunked = !length
     this.#left = length ? Number(length[1]) : -1

@@ -1,0 +1,48 @@
+/** A control plane alone, a process of its own with a folder of its own on free ports of loopback, for load and for clients without nodes. */
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { start } from '../../shared/host/exec.ts'
+import { readIfThere } from '../../shared/host/files.ts'
+import { openConnections } from '../bench/load-client.ts'
+import { eventually, freePort } from './cluster.ts'
+
+export interface LoneControlPlane {
+  /** Of the administrator. */
+  readonly kubeconfig: string
+  readonly pid: number
+  /** False once the process has ended. */
+  readonly alive: boolean
+  log(): Promise<string>
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>
+}
+
+/** From the sources unless given the argv of another build. Resolves when the namespace `default` takes pods. */
+export async function startControlPlane(argv: readonly string[] = [process.execPath, join(import.meta.dirname, '../../control-plane/main.ts')]): Promise<LoneControlPlane> {
+  const dir = await mkdtemp(join(tmpdir(), 'bramble-alone-'))
+  const file = join(dir, 'log')
+  const log = await open(file, 'a')
+  const child = start([...argv, '--data-dir', join(dir, 'cp'), '--api-port', String(await freePort()), '--mqtt-port', String(await freePort()), '--address', '127.0.0.1'], { stdio: ['ignore', log.fd, log.fd], env: process.env })
+  await log.close()
+  const kubeconfig = join(dir, 'cp/admin.kubeconfig')
+  await eventually('control plane up', async () => await readIfThere(kubeconfig) !== undefined)
+  await eventually('default account', async () => {
+    const [c] = await openConnections(kubeconfig, 1)
+    const answer = await c?.call('GET', '/api/v1/namespaces/default/serviceaccounts/default')
+    c?.close()
+    return answer?.status === 200
+  })
+  return {
+    kubeconfig, pid: child.pid ?? 0, log: () => readFile(file, 'utf8'),
+    get alive() { return child.exitCode === null && child.signalCode === null },
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = new Promise((resolve) => child.once('exit', resolve))
+        child.kill('SIGTERM')
+        await gone
+      }
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
