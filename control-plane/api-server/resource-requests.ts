@@ -14,6 +14,7 @@ import { answerComponents } from './component-statuses.ts'
 import type { Registry } from './resources/registry.ts'
 import type { Decodable, FieldValidation } from './schema/decode.ts'
 import { decodeObject } from './schema/decode.ts'
+import { tableOf } from './schema/tables.ts'
 import type { Review, ReviewDeps } from './reviews.ts'
 import { reviews } from './reviews.ts'
 import { loadProtobuf } from './schema/protobuf.ts'
@@ -82,7 +83,9 @@ async function answerReview({ reviewing }: ResourceDeps, exchange: Exchange, rev
   if (!reviewing || review.namespaced !== (info.namespace !== '')) throw noSuchResource()
   if (info.verb !== 'create') throw notAllowed()
   const { fieldValidation } = writeQuery(exchange.info.query, 'CreateOptions')
-  const body = await decodeBody(exchange, review.body, fieldValidation)
+  const said = await decodeBody(exchange, review.body, fieldValidation)
+  // A question without a spec asks with an empty one, as where the field is no pointer.
+  const body = tableOf(review.body.schema)?.spec ? { spec: {}, ...said } : said
   return sendJson(exchange, 201, await review.answer(reviewing, { user, namespace: info.namespace }, body as never))
 }
 

@@ -8,6 +8,7 @@ import { kindOf, StoredObjects } from './admission/stored-objects.ts'
 import type { VirtualResource } from './discovery/groups.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { ApiContext } from './verbs/context.ts'
+import { attempt } from './verbs/selection.ts'
 
 export const metricsGroup = 'metrics.k8s.io'
 const version = 'v1beta1'
@@ -54,7 +55,7 @@ export async function answerUsage(deps: { ctx: ApiContext; source: UsageSource; 
       return undefined
     }
   }
-  const selector = parseSelector(info.query.get('labelSelector') ?? '')
+  const selector = attempt(() => parseSelector(info.query.get('labelSelector') ?? ''))
   const one = info.verb === 'get'
   const chosen = (o: Node | Pod): boolean => (one ? o.metadata?.name === info.name : matchesLabels(selector, o.metadata?.labels ?? {}))
   const found = info.resource === 'nodes' ? await measuredNodes(stored.list<Node>(kindOf('', 'nodes', false)).filter(chosen), ask)

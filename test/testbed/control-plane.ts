@@ -2,10 +2,17 @@
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { heapFlags } from '../../scripts/bundle.ts'
 import { start } from '../../shared/host/exec.ts'
 import { readIfThere } from '../../shared/host/files.ts'
 import { openConnections } from '../bench/load-client.ts'
 import { eventually, freePort } from './cluster.ts'
+
+/** For `node`: the process collects all garbage on SIGUSR2, so that what is measured after it is what is held. */
+export const collects = ['--expose-gc', '--import', 'data:text/javascript,process.on("SIGUSR2", () => gc())']
+
+/** The control plane from the sources with the heap of the shipped program. */
+export const fromSources = [process.execPath, ...heapFlags['bramble-control-plane'], join(import.meta.dirname, '../../control-plane/main.ts')]
 
 export interface LoneControlPlane {
   /** Of the administrator. */
@@ -18,8 +25,8 @@ export interface LoneControlPlane {
   stop(): Promise<void>
 }
 
-/** From the sources unless given the argv of another build. Resolves when the namespace `default` takes pods. */
-export async function startControlPlane(argv: readonly string[] = [process.execPath, join(import.meta.dirname, '../../control-plane/main.ts')]): Promise<LoneControlPlane> {
+/** `argv`: the program, and node's flags before it. Resolves when the namespace `default` takes pods. */
+export async function startControlPlane(argv: readonly string[] = fromSources): Promise<LoneControlPlane> {
   const dir = await mkdtemp(join(tmpdir(), 'bramble-alone-'))
   const file = join(dir, 'log')
   const log = await open(file, 'a')

@@ -89,7 +89,8 @@ function attach({ host }: Deps, spec: NonNullable<Pod['spec']>, account: Service
   if (!wanted) return
   const containers = [...(spec.initContainers ?? []), ...spec.containers].filter((c) => !c.volumeMounts?.some((m) => m.mountPath === MOUNT_PATH))
   if (!containers.length) return
-  const present = spec.volumes?.find((v) => v.name.startsWith(VOLUME_PREFIX))
+  // Before validation: a volume may lack its name.
+  const present = spec.volumes?.find((v: Partial<Volume>) => v.name?.startsWith(VOLUME_PREFIX))
   const volume = present ?? tokenVolume(VOLUME_PREFIX + randomSuffix(host.random))
   if (!present) spec.volumes = [...(spec.volumes ?? []), volume]
   for (const container of containers) mount(container, volume.name)

@@ -1,6 +1,6 @@
 /** A request in another's name (`k8s.io/apiserver/pkg/endpoints/filters.WithImpersonation`): each part of that name is a right of its own. */
 import type { IncomingMessage } from 'node:http'
-import { internal } from '../../../shared/base/errors.ts'
+import { badRequest } from '../../../shared/base/errors.ts'
 import type { Attributes } from '../authz/attributes.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
 import { authorize } from '../authz/authorizer.ts'
@@ -40,11 +40,13 @@ function unescaped(key: string): string {
 
 /**
  * The user to be, checked against the rights of the one who asks; the headers are taken from the request. Throws 403 for the first part that
- * is not allowed, 500 where groups, uid or extra come without a user (as upstream).
+ * is not allowed, 400 where groups, uid or extra come without a user (upstream answers 500 to that mistake of the client's). An empty user alone
+ * asks for nothing.
  */
 export function impersonate(req: IncomingMessage, requestor: User, authorizer: Authorizer): User {
   const asked = wanted(req)
-  if (!asked.name) throw internal(`requested ${describe(asked)} without impersonating a user`)
+  if (!asked.name && !asked.uid && !asked.groups.length && !Object.keys(asked.extra).length) return requestor
+  if (!asked.name) throw badRequest(`requested ${describe(asked)} without impersonating a user`)
   const check = (part: Pick<Attributes, 'resource' | 'name'> & Partial<Attributes>): void =>
     authorize(authorizer, { user: requestor, verb: 'impersonate', isResourceRequest: true, group: '', subresource: '', namespace: '', path: '', ...part })
   const account = accountOf(asked.name)

@@ -38,10 +38,13 @@ export interface Applied { readonly object: KubeObject; readonly managedFields: 
 
 interface Conflict { readonly manager: Manager; readonly set: FieldSet }
 
-/** What went wrong in the server's words and without a reason: upstream answers 500 to documents that do not fit. */
+/** What went wrong in the server's words and without a reason, as upstream. */
 const failed = (message: string): StatusError => new StatusError('', message, { code: 500 })
 
-/** Rejects with Conflict where others own what the document changes and `force` is not set. */
+/**
+ * 400 for a document that does not fit the kind (upstream says the same, but as 500: it is the client's to mend). Rejects with Conflict where others own what the document changes
+ * and `force` is not set.
+ */
 export function applyDocument(write: ApplyWrite): Applied {
   checkDocument(write)
   const managers = managersBefore(write)
@@ -67,7 +70,7 @@ function checkDocument({ applied, gvk, type }: ApplyWrite): void {
   if (isRecord(applied.metadata) && applied.metadata.managedFields !== undefined && applied.metadata.managedFields !== null) throw badRequest('metadata.managedFields must be nil')
   const found = checkApplied(type, applied)
   const where = `${textAt(applied, 'metadata', 'namespace')}/${textAt(applied, 'metadata', 'name')}; ${gvk}`
-  if (found.length) throw failed(`failed to create typed patch object (${where}): ${findingsText(found)}`)
+  if (found.length) throw badRequest(`failed to create typed patch object (${where}): ${findingsText(found)}`)
 }
 
 /** An object that nobody was tracked on becomes that of `before-first-apply`, so that nothing of it is taken silently. */

@@ -5,10 +5,14 @@
  * (cause `testing value /x failed: test failed`), as upstream's `jsonPatcher` answers.
  */
 import { StatusError, badRequest } from '../../../shared/base/errors.ts'
+import { isDeep } from '../schema/read-json.ts'
 import { copyJson, equalJson, isRecord, memberOf, setMember } from '../../../shared/values/json-value.ts'
 
 /** The most operations one patch may have (upstream's `maxJSONPatchOperations`). */
 export const maxJsonPatchOperations = 10_000
+
+/** What the copy operations of one patch may add (upstream's `JSONPatchMaxCopyBytes`). */
+const maxCopiedBytes = 3 * 1024 * 1024
 
 interface Operation { readonly op: string; readonly path: string; readonly from: string | undefined; readonly value: unknown; readonly hasValue: boolean }
 
@@ -33,11 +37,23 @@ function read(patch: unknown): Operation[] {
 /** Applies the operations in order; all or none. */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   let root = copyJson(document)
-  for (const o of read(patch)) root = applyOne(root, o)
+  const copies = { bytes: 0 }
+  for (const o of read(patch)) root = applyOne(root, o, copies)
+  if (isDeep(root)) throw unprocessable('exceeded max depth')
   return root
 }
 
-function applyOne(root: unknown, o: Operation): unknown {
+/** A few copies of a copy are more than any memory holds. */
+function copyOf(value: unknown, path: string, copies: { bytes: number }): unknown {
+  if (isDeep(value)) throw unprocessable('exceeded max depth')
+  copies.bytes += JSON.stringify(value).length
+  if (copies.bytes > maxCopiedBytes) {
+    throw unprocessable(`copy operation for path: '${path}': Unable to complete the copy, the accumulated size increase of copy is ${copies.bytes}, exceeding the limit ${maxCopiedBytes}`)
+  }
+  return copyJson(value)
+}
+
+function applyOne(root: unknown, o: Operation, copies: { bytes: number }): unknown {
   switch (o.op) {
     case 'add': return add(root, o.path, needValue(o), o.op)
     case 'remove': return remove(root, o.path).root
@@ -49,7 +65,7 @@ function applyOne(root: unknown, o: Operation): unknown {
       const taken = remove(root, source, 'move')
       return add(taken.root, o.path, taken.value, 'move')
     }
-    case 'copy': return add(root, o.path, copyJson(get(root, needFrom(o), 'copy')), 'copy')
+    case 'copy': return add(root, o.path, copyOf(get(root, needFrom(o), 'copy'), o.path, copies), 'copy')
     case 'test': {
       const actual = find(root, o.path)
       if (!equalJson(actual ?? null, o.value ?? null)) throw unprocessable(`testing value ${o.path} failed: test failed`)

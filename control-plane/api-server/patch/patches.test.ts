@@ -7,6 +7,14 @@ import { applyMergePatch } from './merge-patch.ts'
 import { applyStrategicMergePatch } from './strategic-merge.ts'
 
 describe('JSON patch', () => {
+  it('does not grow a document by copies of copies, in size or in depth', () => {
+    const wider = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '', path: `/${i}` }))
+    expect(() => applyJsonPatch({ text: 'x'.repeat(1000) }, wider)).toThrow(expect.objectContaining({ code: 422 }) as Error)
+    const deeper = Array.from({ length: 1001 }, (_, i) => ({ op: 'add', path: '/a'.repeat(i + 1), value: {} }))
+    expect(() => applyJsonPatch({}, deeper)).toThrow(expect.objectContaining({ code: 422 }) as Error)
+    expect(() => applyJsonPatch({}, deeper.slice(0, 900))).not.toThrow()
+  })
+
   it.each([
     [{ a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }], [{ a: [1, 2] }, [{ op: 'add', path: '/a/1', value: 9 }], { a: [1, 9, 2] }], [{ a: [1] }, [{ op: 'add', path: '/a/-', value: 2 }], { a: [1, 2] }],
     [{ a: [1, 2, 3] }, [{ op: 'remove', path: '/a/1' }], { a: [1, 3] }], [{ 'a/b': 1, 'c~d': 2 }, [{ op: 'remove', path: '/a~1b' }, { op: 'replace', path: '/c~0d', value: 3 }], { 'c~d': 3 }],

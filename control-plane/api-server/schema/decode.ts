@@ -9,6 +9,7 @@ import type { ResourceDefinition } from '../resources/definition.ts'
 import { DecodeError, decoderOf } from './compile.ts'
 import type { DecodeContext } from './compile.ts'
 import { duplicateFields } from './duplicate-keys.ts'
+import { readJson } from './read-json.ts'
 import { readYaml, YamlError } from './read-yaml.ts'
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
@@ -92,7 +93,7 @@ function parse(definition: Decodable, body: Uint8Array, mediaType: 'json' | 'yam
   if (mediaType === 'yaml') return parseYaml(definition, text, body, complaints)
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = readJson(text)
   } catch (e) {
     const why = messageOf(e)
     throw unrecognized(definition, `couldn't get version/kind; json parse error: ${why.charAt(0).toLowerCase()}${why.slice(1)}`, hex(body))

@@ -47,7 +47,8 @@ export function tableOf(schema: string): FieldTable | undefined {
   const table = modules[schema.slice(0, dot)]?.[schema.slice(dot + 1)]
   if (!table) return undefined
   const corrections = fieldTypes[schema]
-  const result = corrections ? { ...table, ...corrections } : table
+  // Asked for names that clients choose: `constructor` is no field.
+  const result = Object.assign(Object.create(null) as Record<string, string>, table, corrections)
   merged.set(schema, result)
   return result
 }

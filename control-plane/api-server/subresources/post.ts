@@ -24,7 +24,7 @@ export interface PostSubresource {
 
 /** The scheduler's act: gives a pod its node, once. */
 async function bind(ctx: ApiContext, target: Target, body: Binding): Promise<object> {
-  const { target: to, metadata } = body
+  const { target: to = {}, metadata }: Partial<Binding> = body
   if (to.kind && to.kind !== 'Node' && to.kind !== 'Minion') {
     throw invalid({ group: '', kind: 'Binding' }, target.name, [{ type: 'NotSupported', field: 'target.kind', value: to.kind, detail: '', supported: ['Node', '<empty>'] }])
   }

@@ -22,7 +22,7 @@ export async function requestToken(ctx: ApiContext, target: Target, body: TokenR
   const findings = validate(target, body)
   if (findings.length) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, target.name, findings)
   const account = readObject(ctx, target) as Stored<ServiceAccount>
-  const { audiences = [], expirationSeconds = HOUR, boundObjectRef } = body.spec
+  const { audiences = [], expirationSeconds = HOUR, boundObjectRef } = body.spec ?? {}
   const bound = boundObjectRef ? boundTo(ctx, target, boundObjectRef) : {}
   const forUs = !audiences.length || (audiences.length === 1 && audiences[0] === issuer.issuer)
   const extend = bound.pod !== undefined && expirationSeconds === POD_TOKEN_SECONDS && forUs
@@ -37,7 +37,7 @@ export async function requestToken(ctx: ApiContext, target: Target, body: TokenR
 }
 
 function validate(target: Target, { metadata, spec }: TokenRequest): FieldError[] {
-  const { expirationSeconds = HOUR } = spec
+  const { expirationSeconds = HOUR } = spec ?? {}
   const found: FieldError[] = []
   const refuse = (field: string, value: unknown, detail: string): void => { found.push({ type: 'Invalid', field, value, detail }) }
   if (metadata?.name && metadata.name !== target.name) refuse('metadata.name', metadata.name, 'must match the service account name if specified')

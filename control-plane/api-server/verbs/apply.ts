@@ -7,6 +7,7 @@ import { applyDocument, gvkText } from '../managed-fields/apply.ts'
 import type { OtherVersion } from '../managed-fields/write.ts'
 import { DecodeError } from '../schema/compile.ts'
 import type { FieldValidation } from '../schema/decode.ts'
+import type { Decodable } from '../schema/decode.ts'
 import { decodeValue } from '../schema/decode.ts'
 import type { ApiContext, Target } from './context.ts'
 import { named } from './context.ts'
@@ -81,14 +82,19 @@ async function appliedObject(ctx: ApiContext, target: Target, { patch, force, fi
   if (fieldValidation === 'Strict' && patch.complaints.length) {
     throw badRequest(`error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n${patch.complaints.map((c) => `  ${c}`).join('\n')}`)
   }
+  const decoded = fitting(definition, object)
+  setManaged(decoded, managedFields)
+  return decoded
+}
+
+/** The object decoded as one of its kind; 400 where it is none. */
+function fitting(definition: Decodable, object: KubeObject): KubeObject {
   try {
-    const decoded = decodeValue(definition, object, false).object
-    setManaged(decoded, managedFields)
-    return decoded
+    return decodeValue<KubeObject>(definition, object, false).object
   } catch (e) {
+    if (!(e instanceof DecodeError)) throw e
     const { namespace = '', name = '' } = object.metadata ?? {}
-    if (e instanceof DecodeError) throw new StatusError('', `failed to convert new object (${namespace}/${name}; ${gvk}) to proper version: ${e.message}`, { code: 500 })
-    throw e
+    throw badRequest(`failed to convert new object (${namespace}/${name}; ${gvkText(apiVersionOf(definition), definition.kind)}) to proper version: ${e.message}`)
   }
 }
 
@@ -113,5 +119,5 @@ async function acrossVersions(ctx: ApiContext, target: Target, write: ApplyWrite
 async function stagedForm(target: Target, object: KubeObject): Promise<KubeObject> {
   const asked = askedOf(target)
   if (hubOf(asked) === asked) return object
-  return toStored(target, decodeValue(asked, object, false).object)
+  return toStored(target, fitting(asked, object))
 }

@@ -8,6 +8,7 @@ import { applyStrategicMergePatch } from '../patch/strategic-merge.ts'
 import type { ResourceDefinition } from '../resources/definition.ts'
 import type { FieldValidation } from '../schema/decode.ts'
 import { duplicateFields } from '../schema/duplicate-keys.ts'
+import { readJson } from '../schema/read-json.ts'
 import { readYaml, YamlError } from '../schema/read-yaml.ts'
 
 export const APPLY = 'application/apply-patch+yaml'
@@ -41,7 +42,7 @@ export function readPatch(type: PatchType, body: Uint8Array, fieldValidation: Fi
   if (type === APPLY) return readApplied(text)
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = readJson(text)
   } catch (e) {
     throw badRequest(`error decoding patch: ${messageOf(e)}`)
   }
@@ -81,7 +82,7 @@ function readApplied(text: string): PatchDocument {
 function quickly(text: string): unknown {
   if (!/^\s*\{/.test(text)) return undefined
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return undefined // it may be YAML's flow form
   }

@@ -49,7 +49,8 @@ function fieldReader(definition: ResourceDefinition, field: string): (object: Ku
 const notSelectable = ({ group, resource }: ResourceDefinition, field: string): string =>
   (group === 'batch' && resource === 'jobs' ? `field label ${JSON.stringify(field)} not supported for Job` : `field label not supported: ${field}`)
 
-function attempt<T>(parse: () => T): T {
+/** What `parse` makes of a client's selector; BadRequest with its words where it throws. */
+export function attempt<T>(parse: () => T): T {
   try {
     return parse()
   } catch (e) {

@@ -73,6 +73,8 @@ function defaultVolume(volume: Volume): void {
 
 /** What a pod and a pod template share. */
 export function defaultPodSpec(spec: PodSpec): void {
+  // What has none is refused, but by validation, after admission has looked at each.
+  spec.containers ??= []
   spec.dnsPolicy ||= 'ClusterFirst'
   spec.restartPolicy ||= 'Always'
   spec.securityContext ??= {}
@@ -82,7 +84,7 @@ export function defaultPodSpec(spec: PodSpec): void {
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName
   else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount
   for (const volume of spec.volumes ?? []) defaultVolume(volume)
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])]) defaultContainer(container)
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) defaultContainer(container)
 }
 
 export function defaultPodTemplate(template: PodTemplateSpec | undefined): void {
