@@ -18,7 +18,7 @@ const qualifiedMessage = "must consist of alphanumeric characters, '-', '_' or '
 /** Upstream's `MaxLenError`. */
 export const maxLengthMessage = (length: number): string => `must be no more than ${length} characters`
 const regexMessage = (message: string, pattern: string, ...examples: string[]): string =>
-  `${message} (e.g. ${examples.map((e) => `'${e}'`).join(' or ')}, regex used for validation is '${pattern}')`
+  `${message} (e.g. ${examples.map((e) => `'${e}', `).join(' or ')}regex used for validation is '${pattern}')`
 /** Upstream's `EmptyError`. */
 export const emptyMessage = 'must be non-empty'
 /** Upstream's `InclusiveRangeError`. */

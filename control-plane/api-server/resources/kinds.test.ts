@@ -92,7 +92,7 @@ describe('findings', () => {
     [hpa, { spec: { ...scale, behavior: { scaleUp: { policies: [{ type: 'Pods', value: 0, periodSeconds: 2000 }] } } } }, 'spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 2000: must be less than or equal to 1800'],
     [classes, { metadata: { name: 'system-mine' }, value: 1 }, "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-mine is not a known system priority class"],
     [classes, { value: 1_000_000_001 }, 'value: Forbidden: maximum allowed value of a user defined priority is 1000000000'],
-    [runtimes, { handler: 'A' }, "handler: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name' or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"],
+    [runtimes, { handler: 'A' }, "handler: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"],
     [ranges, { spec: { limits: [{ type: 'Container', min: { cpu: '2' }, max: { cpu: '1' } }] } }, 'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1'],
     [ranges, { spec: { limits: [{ type: 'Pod', default: { cpu: '2' } }] } }, "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'"],
     [ranges, { spec: { limits: [{ type: 'PersistentVolumeClaim' }] } }, 'spec.limits: Required value: either minimum or maximum storage value is required, but neither was provided'],

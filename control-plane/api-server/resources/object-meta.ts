@@ -132,7 +132,7 @@ export function validateConditions(conditions: readonly Condition[] | undefined,
     if (!c.lastTransitionTime) found.push(required(`${at}.lastTransitionTime`, 'must be set'))
     if (!c.reason) found.push(required(`${at}.reason`, 'must be set'))
     else if (!/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/.test(c.reason)) {
-      found.push(invalidValue(`${at}.reason`, c.reason, "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name', or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')"))
+      found.push(invalidValue(`${at}.reason`, c.reason, "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')"))
     } else if (c.reason.length > 1024) found.push(tooLong(`${at}.reason`, 1024))
     return (c.message ?? '').length > 32 * 1024 ? [...found, tooLong(`${at}.message`, 32 * 1024)] : found
   })

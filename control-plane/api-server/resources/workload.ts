@@ -32,7 +32,7 @@ export function validateWorkloadSelector(selector: LabelSelector | undefined, te
   return found
 }
 
-const percentMessage = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%' or '93%', regex used for validation is '[0-9]+%')"
+const percentMessage = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
 
 /** A count that is not negative, or a percentage. */
 export function validateIntOrPercent(value: number | string, field: string): FieldError[] {

@@ -88,7 +88,9 @@ async function createNamed(ctx: ApiContext, target: Target, object: KubeObject, 
     await ctx.admission.mutate(request)
     giveIdentity(ctx, object)
     strategy.prepareForCreate?.(object, context)
-    const errors = [...nameErrors(target, object), ...(strategy.validate?.(object, context) ?? [])]
+    // A kind's own rules mostly judge the name too: it is not told twice what is wrong with it.
+    const found = strategy.validate?.(object, context) ?? []
+    const errors = found.length ? found : nameErrors(target, object)
     if (errors.length) throw invalid(definition, object.metadata?.name ?? '', errors)
     await ctx.admission.validate(request)
     const written = await store(ctx, target, inStoredOrder(definition, object))
