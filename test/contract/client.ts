@@ -1,4 +1,5 @@
 /** The official client of Node, `@kubernetes/client-node`, for a server of the tests. */
+import { Agent, get } from 'node:https'
 import { ApiException, KubeConfig } from '@kubernetes/client-node'
 import type { FakeCluster } from '../../control-plane/api-server/fake-cluster.ts'
 import { writeKubeconfig } from '../../shared/client/kubeconfig.ts'
@@ -20,4 +21,19 @@ export async function refusal(call: Promise<unknown>): Promise<Status & { readon
   const status = (typeof error.body === 'string' ? JSON.parse(error.body) : error.body) as Status
   if (status.code !== error.code) throw new Error(`Status of code ${status.code} in an answer of ${error.code}`)
   return { ...status, headers: error.headers }
+}
+
+/** The whole body of the answer to a GET with this `Accept`. */
+export type Ask = (path: string, accept?: string) => Promise<string>
+
+/** As the administrator, past the client: for forms of an answer that it does not ask for. */
+export async function asker(cluster: FakeCluster): Promise<Ask> {
+  const { certPem, keyPem } = await cluster.credentials('admin', ['system:masters'])
+  const agent = new Agent({ ca: cluster.ca.certPem, cert: certPem, key: keyPem, keepAlive: false })
+  return (path, accept = 'application/json') => new Promise((resolve, reject) => {
+    get(`${cluster.url}${path}`, { agent, headers: { accept } }, (res) => {
+      let text = ''
+      res.setEncoding('utf8').on('data', (piece: string) => { text += piece }).on('end', () => resolve(text)).on('error', reject)
+    }).on('error', reject)
+  })
 }
