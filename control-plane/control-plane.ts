@@ -103,7 +103,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
   })
   const audit = await openAudit(config, host)
   const api = createApiServer({
-    ...(audit ? { audit } : {}), store, host, tls, address: config.address, streams, serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange,
+    ...(audit ? { audit } : {}), store, host, tls, frontProxy: identity.frontProxy, address: config.address, streams, serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange,
     tokens, documents: keyRotation({ dataDir: config.dataDir, store, encryption, tokens, log: host.log }),
     healthChecks: [
       { name: 'node-gateway', check: () => (gateway ? undefined : 'not started') }, { name: 'scheduler', check: () => (scheduler ? unhealthy(scheduler.health()) : 'not started') },

@@ -8,6 +8,7 @@ import type { Clock, Log } from '../shared/base/host.ts'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
 import { certificateInfo, renewAt, signedBy } from '../shared/pki/certificate-info.ts'
 import { createCa, issueCertificate, type KeyPair } from '../shared/pki/certificates.ts'
+import { FRONT_PROXY_NAME } from './api-server/aggregation/authentication-config.ts'
 
 const day = 86_400_000
 /** A cluster in the field outlives its builders' attention: ten years for the CA as k3s and kubeadm have it, one for what renews itself. */
@@ -19,6 +20,8 @@ export interface Identity {
   readonly server: KeyPair
   /** A client certificate of group system:masters. */
   readonly admin: KeyPair
+  /** What aggregated API servers know us by: a CA of its own, for whoever it signs may speak for anybody. */
+  readonly frontProxy: { readonly caPem: string; readonly client: KeyPair }
 }
 
 async function kept(dir: string, name: string, make: () => Promise<KeyPair>, good: (pair: KeyPair) => boolean): Promise<KeyPair> {
@@ -64,7 +67,9 @@ export async function loadIdentity(options: { dataDir: string; clock: Clock; log
     return await issueCertificate(ca, { commonName: 'kube-apiserver' }, { now, ttl: leafLife, usages: ['server'], dnsNames, ips })
   }, (pair) => fresh(pair) && named(pair))
   const admin = await kept(dir, 'admin', async () => await issueCertificate(ca, { commonName: 'kubernetes-admin', organizations: ['system:masters'] }, { now, ttl: leafLife, usages: ['client'] }), fresh)
-  return { ca, server, admin }
+  const frontCa = await kept(dir, 'front-proxy-ca', async () => await createCa({ commonName: 'front-proxy-ca' }, { now, ttl: caLife }), () => true)
+  const client = await kept(dir, 'front-proxy-client', async () => await issueCertificate(frontCa, { commonName: FRONT_PROXY_NAME }, { now, ttl: leafLife, usages: ['client'] }), (pair) => signedBy(pair.certPem, frontCa.certPem) && renewAt(certificateInfo(pair.certPem)) > now)
+  return { ca, server, admin, frontProxy: { caPem: frontCa.certPem, client } }
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')

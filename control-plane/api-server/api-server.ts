@@ -4,7 +4,11 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { Metrics } from '../../shared/base/metrics.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
+import type { KeyPair } from '../../shared/pki/certificates.ts'
 import type { Store } from '../store/store.ts'
+import { Aggregator } from './aggregation/aggregator.ts'
+import { publishAuthentication } from './aggregation/authentication-config.ts'
+import { RemoteOpenApi } from './aggregation/remote-openapi.ts'
 import { builtInAdmission } from './admission/built-in.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { dynamicAdmission } from './admission/dynamic.ts'
@@ -33,7 +37,7 @@ import { customResourceRules } from './custom-resources/rules-admission.ts'
 import { CustomResources } from './custom-resources/follower.ts'
 import { WebhookClient } from './webhook-client/client.ts'
 import { bootstrapObjects } from './bootstrap.ts'
-import type { Served } from './discovery/groups.ts'
+import { groupVersions, type Served } from './discovery/groups.ts'
 import { componentChecks } from './component-statuses.ts'
 import { Discovery } from './discovery-requests.ts'
 import { FlowControl } from './flow-control/flow-control.ts'
@@ -57,6 +61,8 @@ export interface ApiServerDeps {
   readonly host: Host
   /** PEM. `ca` is what client certificates must chain to. */
   readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer; readonly ca: string | Buffer }
+  /** Shown to aggregated servers; `caPem` is what its certificate chains to, which they are told. */
+  readonly frontProxy: { readonly caPem: string; readonly client: KeyPair }
   /** Address to listen on; all unless given. */
   readonly address?: string
   /** Service-account tokens; without it they are refused (401) and TokenRequests answered 404. */
@@ -157,13 +163,17 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const health = new Health([...checks, ...others], log)
   const { streams } = deps
   const usage: UsageSource | undefined = streams?.usage && { usage: (node) => streams.usage?.(node) ?? Promise.reject(new Error('not measured')) }
+  const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
+  const own = served(registry, usage !== undefined)
+  const aggregator = new Aggregator({
+    store, objects, registry, metrics, served: () => groupVersions(own), frontProxy: deps.frontProxy.client, client: client(componentUser('kube-aggregator')), host: { ...host, log },
+  })
   const pipeline = new Pipeline({
     usage, ctx, registry, authorizer, authenticator, reviewing, components: componentChecks(checks, others), streams: deps.streams, log, ca: deps.tls.ca, stopping: stop.signal,
-    metrics, flow, health, aggregation: undefined, auditor: deps.audit && new Auditor({ ...deps.audit, clock: host.clock, metrics }),
-    discovery: new Discovery(served(registry, usage !== undefined), ['/metrics', ...health.paths], { ...(deps.tokens ? openIdDocuments(deps.tokens) : {}), ...deps.documents }),
+    metrics, flow, health, aggregation: aggregator, auditor: deps.audit && new Auditor({ ...deps.audit, clock: host.clock, metrics }),
+    discovery: new Discovery({ ...own, elsewhere: aggregator }, ['/metrics', ...health.paths], { ...(deps.tokens ? openIdDocuments(deps.tokens) : {}), ...deps.documents }, new RemoteOpenApi({ get clients() { return aggregator.clients }, clock: host.clock, log })),
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
-  const client = (user: User): ApiClient => new InProcessClient({ ctx, registry, authorizer, reviewing, stopping: stop.signal }, user)
   const customResources = new CustomResources({ store, objects, registry, webhooks, client: client(componentUser('apiserver')), host: { ...host, log } })
   const policyStatus = new PolicyStatus({ registered, registry, client: client(componentUser('apiserver')), log })
   const following = Promise.all([
@@ -173,6 +183,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   let bootstrapped: Promise<void> | undefined
   let aggregating: Promise<void> | undefined
   let customs: Promise<void> | undefined
+  let registering: Promise<void> | undefined
   const bootstrap = async (): Promise<void> => {
     const freed = await releaseOrphans(store)
     if (freed) log.info('freed service addresses without a service', { count: freed })
@@ -180,6 +191,9 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     await customResources.load()
     customs = follow('custom resource definitions', customResources.run(stop.signal))
     await bootstrapObjects(apiserver, deps.serviceCIDR, host.clock.now())
+    await publishAuthentication(apiserver, { clientCa: deps.tls.ca.toString(), frontProxyCa: deps.frontProxy.caPem })
+    await aggregator.load()
+    registering = follow('API services', aggregator.run(stop.signal))
     // Not before: both would write the same roles.
     aggregating = follow('aggregated roles', followAggregatedRoles({ store, objects, client: apiserver, log }, stop.signal))
   }
@@ -201,6 +215,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       await policyStatus.idle()
       await aggregating
       await customs
+      await registering
       webhooks.close()
     },
   }

@@ -6,6 +6,7 @@ import { Documents } from './discovery/documents.ts'
 import { openApiV2Protobuf, openApiV2ProtobufAnswer } from './discovery/openapi-v2-protobuf.ts'
 import { openApiV2Document } from './discovery/openapi-v2.ts'
 import { kubernetesVersion, openApiV3Document, openApiV3Index } from './discovery/openapi-v3.ts'
+import type { RemoteDocuments } from './aggregation/remote-openapi.ts'
 import type { ServedDocument } from './authn/openid-documents.ts'
 import { negotiate } from './negotiate.ts'
 import { noSuchResource } from './resource-requests.ts'
@@ -26,10 +27,15 @@ export class Discovery {
   readonly #beside: Readonly<Record<string, ServedDocument>>
   /** Compressed: half a megabyte each otherwise, and asked for rarely. */
   readonly #documents: Documents
+  readonly #remote: RemoteDocuments | undefined
 
-  /** `paths`: what is served besides, for the index at `/`. `beside`: documents with a path of their own. */
-  constructor(served: Served, paths: readonly string[], beside: Readonly<Record<string, ServedDocument>> = {}) {
+  /** What depends on all that is served, here and elsewhere. */
+  get #all(): string { return `${this.#documents.all} ${this.#served.elsewhere?.generation ?? 0}` }
+
+  /** `paths`: what is served besides, for the index at `/`. `beside`: documents with a path of their own. `remote`: the OpenAPI of aggregated servers. */
+  constructor(served: Served, paths: readonly string[], beside: Readonly<Record<string, ServedDocument>> = {}, remote?: RemoteDocuments) {
     this.#served = served
+    this.#remote = remote
     this.#documents = new Documents(served.registry, version.gitVersion)
     this.#beside = beside
     this.#paths = paths
@@ -50,7 +56,7 @@ export class Discovery {
     if (form.as === 'aggregated-discovery' && (path === '/api' || path === '/apis')) {
       const v = form.version === 'v2beta1' ? 'v2beta1' : 'v2'
       const make = () => Promise.resolve(Buffer.from(JSON.stringify(aggregatedDiscovery(this.#served, path === '/api' ? 'api' : 'apis', v))))
-      return this.#sendDocument(asked, await this.#documents.get(`${path} ${v}`, this.#documents.all, make), `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
+      return this.#sendDocument(asked, await this.#documents.get(`${path} ${v}`, this.#all, make), `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
     }
     const document = this.#document(path, asked)
     if (!document) throw noSuchResource()
@@ -77,11 +83,12 @@ export class Discovery {
     const accept = asked.req.headers.accept ?? ''
     if (path === '/openapi/v2') {
       const form = accept.includes(openApiV2Protobuf) ? 'protobuf' : 'json'
-      const document = await this.#documents.get(`v2/${form}`, this.#documents.all, () => openApiV2Document(registry, form))
+      const remote = await this.#remote?.v2Hash()
+      const document = await this.#documents.get(`v2/${form}`, remote ? `${this.#documents.all} ${remote}` : this.#documents.all, async () => openApiV2Document(registry, form, remote ? await this.#remote?.v2Parts() : []))
       return this.#sendDocument(asked, document, form === 'protobuf' ? openApiV2ProtobufAnswer : 'application/json')
     }
     const hashes = this.#documents.hashes()
-    if (path === '/openapi/v3') return sendBytes(asked, 200, Buffer.from(JSON.stringify(openApiV3Index(hashes))))
+    if (path === '/openapi/v3') return sendBytes(asked, 200, Buffer.from(JSON.stringify(openApiV3Index(hashes, await this.#remote?.v3Index()))))
     const match = /^\/openapi\/v3\/((?:api|apis\/([^/]+))\/([^/]+))$/.exec(path)
     const [, key = '', group = '', v = ''] = match ?? []
     const hash = hashes.get(key)

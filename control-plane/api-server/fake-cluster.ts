@@ -9,6 +9,7 @@ import type { KeyPair } from '../../shared/pki/certificates.ts'
 import type { Store } from '../store/store.ts'
 import type { WindowLimits } from '../store/window.ts'
 import { openMemoryStore } from '../store/memory/memory-store.ts'
+import { FRONT_PROXY_NAME } from './aggregation/authentication-config.ts'
 import type { ApiServer, ApiServerDeps } from './api-server.ts'
 import { createApiServer } from './api-server.ts'
 
@@ -32,9 +33,11 @@ export async function startFakeCluster(options: { window?: Partial<WindowLimits>
   const host = { clock: systemClock, random: systemRandom, log: silentLog }
   const ca = await createCa({ commonName: 'test' }, { now, ttl: HOUR })
   const serving = await issueCertificate(ca, { commonName: 'kube-apiserver' }, { now, ttl: HOUR, usages: ['server'], ips: ['127.0.0.1'] })
+  const frontProxyCa = await createCa({ commonName: 'front-proxy' }, { now, ttl: HOUR })
+  const frontProxy = { caPem: frontProxyCa.certPem, client: await issueCertificate(frontProxyCa, { commonName: FRONT_PROXY_NAME }, { now, ttl: HOUR, usages: ['client'] }) }
   const store = openMemoryStore({ host, ...(options.window ? { window: options.window } : {}) })
   const api = createApiServer({
-    store, host, tls: { key: serving.keyPem, cert: serving.certPem, ca: ca.certPem }, address: '127.0.0.1', serviceCIDR: '10.96.0.0/24', nodePortRange: { from: 30000, to: 30009 }, ...options.deps,
+    store, host, frontProxy, tls: { key: serving.keyPem, cert: serving.certPem, ca: ca.certPem }, address: '127.0.0.1', serviceCIDR: '10.96.0.0/24', nodePortRange: { from: 30000, to: 30009 }, ...options.deps,
   })
   const url = `https://127.0.0.1:${await api.listen(0)}`
   const clients: HttpClient[] = []

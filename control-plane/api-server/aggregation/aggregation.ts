@@ -14,13 +14,13 @@ export interface ForwardedRequest {
 
 /** The server behind an APIService. */
 export interface RemoteServer {
-  /** Passes the request on and the answer back, as a stream. Rejects with 503 where nobody answers, before anything was written. */
+  /** Passes the request on and the answer back, as a stream. Answers 503 in upstream's words where nobody answers; resolves when the answer is over. */
   proxy(request: ForwardedRequest, res: ServerResponse): Promise<void>
   /** The same for a connection that switches protocols; the socket is the remote server's from here. */
   upgrade(request: ForwardedRequest, socket: Duplex, head: Buffer): Promise<void>
 }
 
 export interface Aggregation {
-  /** The server that answers for this path; undefined where we do. */
+  /** The server that answers for this path; undefined where we do. Called for every request: costs nothing where nothing is aggregated. */
   serverOf(info: RequestInfo): RemoteServer | undefined
 }

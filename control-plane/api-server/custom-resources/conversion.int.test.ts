@@ -111,7 +111,7 @@ it('a Service is reached at its endpoints, under its own name', async () => {
 
 it('what is established is served again by a new server over the same store', async () => {
   const host = { clock: systemClock, random: systemRandom, log: silentLog }
-  const api = createApiServer({ store: cluster.store, host, tls: { key: '', cert: '', ca: cluster.ca.certPem }, serviceCIDR: '10.96.0.0/24', nodePortRange: { from: 30000, to: 30009 } })
+  const api = createApiServer({ store: cluster.store, host, frontProxy: { caPem: '', client: { keyPem: '', certPem: '' } }, tls: { key: '', cert: '', ca: cluster.ca.certPem }, serviceCIDR: '10.96.0.0/24', nodePortRange: { from: 30000, to: 30009 } })
   try {
     await api.bootstrap()
     expect(api.registry.find('web.example.com', 'v2', 'hosts')).toBeDefined()

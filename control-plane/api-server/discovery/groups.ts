@@ -4,7 +4,7 @@ import type { APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions 
 import { apiVersionOf } from '../../../shared/api/object.ts'
 import type { ResourceDefinition } from '../resources/definition.ts'
 import type { Registry } from '../resources/registry.ts'
-import { comparePriority } from '../custom-resources/version-priority.ts'
+import { inDiscoveryOrder, type Priority, priorityOf } from '../aggregation/priorities.ts'
 
 /** A kind, perhaps of another group than the resource it belongs to (`Scale`). */
 export interface KindName { readonly group: string; readonly version: string; readonly kind: string }
@@ -32,19 +32,38 @@ export interface VirtualResource {
   readonly verbs: readonly string[]
 }
 
+/** A version that another server answers for. `Stale`: what it said last, for it did not answer since. */
+export interface ElsewhereVersion {
+  readonly group: string
+  readonly version: string
+  readonly resources: readonly object[]
+  readonly freshness: 'Current' | 'Stale'
+}
+
+/** What is registered beside what we serve (`aggregation/`). */
+export interface Elsewhere {
+  /** Counts changes: what was derived holds as long as this does. */
+  readonly generation: number
+  readonly all: readonly ElsewhereVersion[]
+  priorityOf(gv: { readonly group: string; readonly version: string }): Priority
+}
+
 export interface Served {
   readonly registry: Registry
   readonly subresources: readonly ServedSubresource[]
   readonly virtual?: readonly VirtualResource[]
+  readonly elsewhere?: Elsewhere
 }
 
-/** The group-versions served, core first, then in the order of the registry. */
+/** The group-versions served, here and elsewhere, in upstream's order: by the priorities of their APIServices, core first. */
 export function groupVersions(served: Served): { group: string; version: string }[] {
-  const seen = new Map<string, { group: string; version: string }>()
-  for (const { group, version } of [...served.registry.all, ...(served.virtual ?? [])]) seen.set(`${group}/${version}`, { group, version })
-  const groups = [...new Set([...seen.values()].map((gv) => gv.group))]
-  // Definitions of one group come from several owners: their versions are brought into one order.
-  return groups.flatMap((group) => [...seen.values()].filter((gv) => gv.group === group).sort((a, b) => comparePriority(a.version, b.version)))
+  const seen = new Map<string, { group: string; version: string; priority: Priority }>()
+  const { elsewhere } = served
+  for (const { group, version } of [...served.registry.all, ...(served.virtual ?? []), ...(elsewhere?.all ?? [])]) {
+    const key = `${group}/${version}`
+    if (!seen.has(key)) seen.set(key, { group, version, priority: elsewhere?.priorityOf({ group, version }) ?? priorityOf({ group, version }) })
+  }
+  return inDiscoveryOrder([...seen.values()]).map(({ group, version }) => ({ group, version }))
 }
 
 /** `GET /api`. `address`: host and port under which the client reached us. */
@@ -123,7 +142,10 @@ export function aggregatedDiscovery(served: Served, root: 'api' | 'apis', versio
     kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {},
     items: groups.map((name) => ({
       metadata: { name, creationTimestamp: null },
-      versions: wanted.filter((gv) => gv.group === name).map((gv) => ({ version: gv.version, resources: discoveredResources(served, gv), freshness: 'Current' })),
+      versions: wanted.filter((gv) => gv.group === name).map((gv) => {
+        const remote = served.elsewhere?.all.find((e) => e.group === gv.group && e.version === gv.version)
+        return { version: gv.version, resources: remote?.resources ?? discoveredResources(served, gv), freshness: remote?.freshness ?? 'Current' }
+      }),
     })),
   }
 }

@@ -25,9 +25,11 @@ export function kindsBySchema(registry: Registry): Map<string, KindOfSchema[]> {
   return kinds
 }
 
-/** `GET /openapi/v3`. `hashes`: of the content of each document, by its key; clients cache by them. */
-export function openApiV3Index(hashes: ReadonlyMap<string, string>): { paths: Record<string, { serverRelativeURL: string }> } {
-  return { paths: Object.fromEntries([...hashes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, hash]) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }])) }
+/** `GET /openapi/v3`. `hashes`: of the content of each document, by its key; clients cache by them. `elsewhere`: URLs of documents of aggregated servers. */
+export function openApiV3Index(hashes: ReadonlyMap<string, string>, elsewhere: ReadonlyMap<string, string> = new Map()): { paths: Record<string, { serverRelativeURL: string }> } {
+  const urls = new Map([...hashes].map(([key, hash]) => [key, `/openapi/v3/${key}?hash=${hash}`]))
+  for (const [key, url] of elsewhere) urls.set(key, url)
+  return { paths: Object.fromEntries([...urls].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, serverRelativeURL]) => [key, { serverRelativeURL }])) }
 }
 
 /** The document of one group-version as JSON bytes; undefined where none is served. About 0.5 MB for the core group: cache it compressed or not at all. */

@@ -1,5 +1,6 @@
 /** Every built-in resource. Adding one is a file beside this one and a line here. Pure. */
 import type { ResourceDefinition } from './definition.ts'
+import { apiServices } from './api-services.ts'
 import { certificateSigningRequests } from './certificate-signing-requests.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
@@ -63,7 +64,7 @@ const builtIn: readonly ResourceDefinition[] = [
   ingresses, ingressClasses, networkPolicies, ipAddresses, serviceCidrs, podDisruptionBudgets, roles, roleBindings, clusterRoles, clusterRoleBindings,
   storageClasses, volumeAttachments, csiDrivers, csiNodes, csiStorageCapacities,
   mutatingWebhookConfigurations, validatingWebhookConfigurations, validatingAdmissionPolicies, validatingAdmissionPolicyBindings,
-  customResourceDefinitions, priorityClasses, leases, runtimeClasses, endpointSlices, flowSchemas, priorityLevelConfigurations,
+  customResourceDefinitions, apiServices, priorityClasses, leases, runtimeClasses, endpointSlices, flowSchemas, priorityLevelConfigurations,
 ]
 /** What every server begins with. Custom resources come and go in its own copy. */
 export const createRegistry = (): LiveRegistry => new LiveRegistry(builtIn)

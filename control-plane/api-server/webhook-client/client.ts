@@ -5,12 +5,9 @@
  */
 import { Agent, request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
-import type { EndpointSlice } from '../../../shared/api/discovery-v1.ts'
-import type { Service } from '../../../shared/api/core-v1.ts'
-import { messageOf } from '../../../shared/base/errors.ts'
 import type { Random } from '../../../shared/base/host.ts'
 import type { Store } from '../../store/store.ts'
-import { objectKey, resourcePrefix } from '../keys.ts'
+import { connectionFailure, type Dial, endpointOf } from '../service-endpoint.ts'
 import type { ObjectCache } from '../watch/cache.ts'
 
 /** `clientConfig` of a webhook: exactly one of `url` and `service`. */
@@ -46,9 +43,6 @@ const MAX_AGENTS = 32
 /** Of an answer that is quoted in an error. */
 const MAX_QUOTED = 2048
 
-/** Address and port to dial where they are not the URL's. */
-interface Dial { readonly host: string; readonly port: number }
-
 export class WebhookClient {
   readonly #deps: { readonly store: Store; readonly objects: ObjectCache; readonly random: Random }
   /** By authority: connections are kept between calls. */
@@ -63,12 +57,12 @@ export class WebhookClient {
     const deadline = AbortSignal.timeout(call.timeoutMs)
     const signal = call.signal ? AbortSignal.any([deadline, call.signal]) : deadline
     try {
-      const dial = target.service && this.#endpoint(target.service.name, target.service.namespace, target.service.port ?? 443)
+      const dial = target.service && endpointOf(this.#deps, { ...target.service, port: target.service.port ?? 443 })
       const text = await this.#post(url, dial, { agent: this.#agent(target.caBundle ?? '', bare(url.hostname)), body: Buffer.from(JSON.stringify(call.body)), signal })
       return JSON.parse(text) as unknown
     } catch (e) {
       if (e instanceof WebhookError) throw e
-      throw new WebhookError(`Post ${JSON.stringify(url.href)}: ${deadline.aborted ? 'context deadline exceeded' : causeOf(e)}`, deadline.aborted)
+      throw new WebhookError(`Post ${JSON.stringify(url.href)}: ${deadline.aborted ? 'context deadline exceeded' : connectionFailure(e)}`, deadline.aborted)
     }
   }
 
@@ -112,26 +106,6 @@ export class WebhookClient {
     req.end(body)
     return promise
   }
-
-  /** An address of the service behind which something is ready. The message of what it throws is the dialler's part. */
-  #endpoint(name: string, namespace: string, port: number): Dial {
-    const { store, objects, random } = this.#deps
-    const entry = store.get(objectKey({ group: '', resource: 'services', namespaced: true }, namespace, name))
-    if (!entry) throw new Error(`service ${JSON.stringify(name)} not found`)
-    const { spec } = objects.object(entry) as Service
-    if (spec?.type === 'ExternalName') return { host: spec.externalName ?? '', port }
-    const wanted = spec?.ports?.find((p) => p.port === port)
-    if (!wanted) throw new Error(`no service port ${port} found for service ${JSON.stringify(name)}`)
-    const prefix = resourcePrefix({ group: 'discovery.k8s.io', resource: 'endpointslices', namespaced: true }, namespace)
-    const ready = store.list({ prefix }).entries.map((e) => objects.object(e) as EndpointSlice)
-      .filter((s) => s.metadata?.labels?.['kubernetes.io/service-name'] === name)
-      .flatMap((slice) => slice.endpoints.filter((e) => e.conditions?.ready !== false).flatMap((e) => e.addresses.slice(0, 1)
-        .map((host) => ({ host, port: slice.ports?.find((p) => (p.name ?? '') === (wanted.name ?? ''))?.port ?? 0 }))))
-      .filter((e) => e.port > 0)
-    const chosen = ready[Math.floor(random.float() * ready.length)]
-    if (!chosen) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`)
-    return chosen
-  }
 }
 
 function urlOf({ url, service }: WebhookTarget): URL {
@@ -139,19 +113,6 @@ function urlOf({ url, service }: WebhookTarget): URL {
   if (!service) throw new WebhookError('invalid client config: exactly one of url or service is required')
   const { name, namespace, path = '', port = 443 } = service
   return new URL(`https://${name}.${namespace}.svc:${port}${path}`)
-}
-
-const untrusted = new Set(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_GET_ISSUER_CERT', 'CERT_SIGNATURE_FAILURE'])
-
-/** What upstream's client would say of a failed connection. */
-function causeOf(e: unknown): string {
-  const { code = '', address = '', port = '', hostname = '' } = e as { code?: string; address?: string; port?: number | string; hostname?: string }
-  if (untrusted.has(code)) return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
-  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `tls: failed to verify certificate: x509: ${messageOf(e)}`
-  if (code === 'ECONNREFUSED') return `dial tcp ${address}:${port}: connect: connection refused`
-  if (code === 'ENOTFOUND') return `dial tcp: lookup ${hostname}: no such host`
-  return messageOf(e)
 }
 
 /** Without the brackets of an IPv6 address. */
