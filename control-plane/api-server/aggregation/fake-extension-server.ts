@@ -50,7 +50,7 @@ const documents: Readonly<Record<string, object>> = {
 /** `frontProxyCa`: PEM. Whoever shows no certificate of it is answered 401. */
 export async function startFakeExtensionServer({ frontProxyCa, service }: { frontProxyCa: string; service: string }): Promise<FakeExtensionServer> {
   const now = systemClock.now()
-  const ca = await createCa({ commonName: 'wardle' }, { now, ttl: HOUR })
+  const ca = await createCa({ commonName: 'wardle-ca' }, { now, ttl: HOUR })
   const serving = await issueCertificate(ca, { commonName: 'wardle' }, { now, ttl: HOUR, usages: ['server'], dnsNames: [service] })
   const seen: Seen[] = []
   const watches = new Set<ServerResponse>()
