@@ -10,7 +10,7 @@ import { badRequest } from '../../shared/base/errors.ts'
 import { toPartialMetadata, toPartialMetadataList } from './encode/partial-metadata.ts'
 import { toTable } from './encode/table.ts'
 import type { TableOptions } from './encode/table.ts'
-import type { Form } from './negotiate.ts'
+import { type Form, PROTOBUF } from './negotiate.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { ResourceDefinition } from './resources/definition.ts'
 import type { ApiContext } from './verbs/context.ts'
@@ -55,15 +55,23 @@ export async function sendBytes(reply: Pick<Reply, 'req' | 'res' | 'warnings'>, 
 
 const pretty = (info: RequestInfo): boolean => info.query.get('pretty') === 'true' || info.query.get('pretty') === '1'
 
+/** A value in the encoding asked for: protobuf where its kind has such a form, as `/version` has not. */
 export function sendJson(reply: Reply, code: number, value: unknown): Promise<void> {
+  if (reply.form.encoding !== 'json') return sendEncoded(reply, code, value as KubeObject)
   return sendBytes(reply, code, Buffer.from(`${JSON.stringify(value, undefined, pretty(reply.info) ? 2 : undefined)}\n`))
+}
+
+async function sendEncoded(reply: Reply, code: number, value: KubeObject): Promise<void> {
+  const { encoded } = await import('./encode/other-encodings.ts')
+  const { bytes, contentType } = await encoded(value, reply.form.encoding)
+  return sendBytes(reply, code, bytes, contentType)
 }
 
 /** An object that the store may have as bytes, in the form asked for and the version of `definition`. */
 export async function sendObject(ctx: ApiContext, reply: Reply, code: number, answer: { definition: ResourceDefinition; bytes: Buffer | undefined; object: () => KubeObject }): Promise<void> {
   const { form, info } = reply
   const { definition } = answer
-  if (form.as === 'json' && answer.bytes && !definition.storage && !pretty(info)) return sendBytes(reply, code, answer.bytes)
+  if (form.as === 'json' && form.encoding === 'json' && answer.bytes && !definition.storage && !pretty(info)) return sendBytes(reply, code, answer.bytes)
   const object = await inVersion(definition, answer.object())
   if (form.as === 'table') return sendJson(reply, code, toTable(definition, [object], tableOptions(ctx, reply, { resourceVersion: object.metadata?.resourceVersion ?? '' })))
   if (form.as === 'partial-metadata' || form.as === 'partial-metadata-list') return sendJson(reply, code, toPartialMetadata(object))
@@ -85,10 +93,17 @@ export async function sendList(ctx: ApiContext, reply: Reply, definition: Resour
   const objects = (): Promise<readonly KubeObject[]> => allInVersion(definition, entries.map((entry) => ctx.objects.object(entry)))
   if (reply.form.as === 'table') return sendJson(reply, 200, toTable(definition, await objects(), tableOptions(ctx, reply, meta)))
   if (reply.form.as === 'partial-metadata' || reply.form.as === 'partial-metadata-list') return sendJson(reply, 200, toPartialMetadataList(await objects(), meta))
-  if (pretty(reply.info) || definition.storage) return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items: await objects() })
+  if (reply.form.encoding === 'protobuf') return sendProtobufList(ctx, reply, definition, listed)
+  if (pretty(reply.info) || definition.storage || reply.form.encoding === 'yaml') return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items: (await objects()).map((o) => itemOf(definition, o)) })
   const size = entries.reduce((sum, { value }) => sum + value.length, 0)
   if (size <= CHUNK_BYTES) return sendBytes(reply, 200, Buffer.concat([...pieces(definition, listed)]))
   return streamList(reply, pieces(definition, listed))
+}
+
+async function sendProtobufList(ctx: ApiContext, reply: Reply, definition: ResourceDefinition, { entries, meta }: Listed): Promise<void> {
+  const { protobufList } = await import('./encode/other-encodings.ts')
+  const parts = await protobufList(ctx, definition, { entries, meta })
+  return streamList(reply, parts, PROTOBUF)
 }
 
 /** A list of objects that nothing stores. */
@@ -96,17 +111,23 @@ export function sendComputed(ctx: ApiContext, reply: Reply, definition: Resource
   const meta = { resourceVersion: '' }
   if (reply.form.as === 'table') return sendJson(reply, 200, toTable(definition, objects, tableOptions(ctx, reply, meta)))
   if (reply.form.as === 'partial-metadata' || reply.form.as === 'partial-metadata-list') return sendJson(reply, 200, toPartialMetadataList(objects, meta))
-  const items = objects.map(({ kind: _kind, apiVersion: _version, ...item }) => item)
-  return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items })
+  return sendJson(reply, 200, { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: meta, items: objects.map((o) => itemOf(definition, o)) })
 }
 
 const OPEN = Buffer.from('{')
 const COMMA = Buffer.from(',{')
 const END = Buffer.from(']}\n')
 
-/** A list as upstream prints it: the items without their own kind and apiVersion. */
+/** As upstream prints the items of a list: those of a custom kind say their kind and apiVersion, those of ours do not. */
+function itemOf({ codec }: ResourceDefinition, object: KubeObject): KubeObject {
+  if (codec) return object
+  const { kind: _kind, apiVersion: _version, ...item } = object
+  return item
+}
+
+/** {@link itemOf} on stored bytes. */
 function* pieces(definition: ResourceDefinition, { entries, meta }: Listed): Generator<Buffer> {
-  const prefix = Buffer.from(typePrefix(definition))
+  const prefix = Buffer.from(definition.codec ? '{' : typePrefix(definition))
   yield Buffer.from(`{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},"metadata":${JSON.stringify(meta)},"items":[`)
   let first = true
   for (const { value } of entries) {
@@ -117,9 +138,9 @@ function* pieces(definition: ResourceDefinition, { entries, meta }: Listed): Gen
   yield END
 }
 
-async function streamList(reply: Reply, parts: Iterable<Buffer>): Promise<void> {
+async function streamList(reply: Reply, parts: Iterable<Buffer>, contentType = 'application/json'): Promise<void> {
   const { req, res } = reply
-  headers(reply, 'application/json')
+  headers(reply, contentType)
   const zip = acceptsGzip(req) ? createGzip(GZIP_OPTIONS) : undefined
   if (zip) {
     res.setHeader('Content-Encoding', 'gzip')

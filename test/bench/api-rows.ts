@@ -72,7 +72,7 @@ async function watchers(kubeconfig: string, one: LoadConnection): Promise<number
 export async function apiRows(argv: readonly string[], say: (text: string) => void): Promise<ApiRow[]> {
   const rows: ApiRow[] = []
   const row = (work: string, kubernetes: string, target: string, here: string): void => { rows.push({ work, kubernetes, target, here }); say(`${work}: ${here} (target ${target})`) }
-  const server = await startControlPlane(argv)
+  const server = await startControlPlane({ argv })
   try {
     const many = await openConnections(server.kubeconfig, 32)
     const [one] = many as [LoadConnection]

@@ -3,7 +3,6 @@
  * `BRAMBLE_FUZZ_SEED` repeats a run (the order of requests over the connections aside), `BRAMBLE_FUZZ_COUNT` makes it longer.
  */
 import { readFile } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ignore } from '../../shared/base/ignore.ts'
@@ -11,7 +10,7 @@ import { defaultWindow } from '../../control-plane/store/window.ts'
 import { openConnections } from '../bench/load-client.ts'
 import type { LoadConnection } from '../bench/load-client.ts'
 import { costOf } from '../bench/process-cost.ts'
-import { collects, fromSources, startControlPlane } from '../testbed/control-plane.ts'
+import { startControlPlane } from '../testbed/control-plane.ts'
 import type { LoneControlPlane } from '../testbed/control-plane.ts'
 import { eventually } from '../testbed/cluster.ts'
 import { malformed, malformedBytes } from './malformed.ts'
@@ -24,13 +23,12 @@ const count = Number(process.env.BRAMBLE_FUZZ_COUNT ?? 100_000)
 const connections = 16
 /** What is no answer to a client's mistake. 501 and 505 are Node's to a method or version it does not know. */
 const ours = new Set([500, 502])
-/** What it may hold more once warm: what watches may ask for again, until its limit, and the allocator's own pieces. */
+/** What it may hold more once warm: what watches may ask for again, up to the limit of that, and what the engine learns of the code. */
 const breath = defaultWindow.maxBytes + 8e6
 
 let server: LoneControlPlane
 beforeAll(async () => {
-  const [node = '', ...rest] = fromSources
-  server = await startControlPlane([node, ...collects, ...rest])
+  server = await startControlPlane({ counting: true })
   const [admin] = await openConnections(server.kubeconfig, 1)
   // Endpoints come with their Services, and events are the same objects in two groups.
   const post = async (path: string, object: object): Promise<void> => {
@@ -47,15 +45,6 @@ beforeAll(async () => {
   admin?.close()
 })
 afterAll(() => server.stop())
-
-/** Bytes of anonymous memory held. V8 gives freed pages back to the system eight seconds after the collection that freed them, and says nothing. */
-async function held(): Promise<number> {
-  process.kill(server.pid, 'SIGUSR2')
-  await sleep(10_000)
-  process.kill(server.pid, 'SIGUSR2')
-  await sleep(500)
-  return (await costOf(server.pid)).anonymous
-}
 
 /** `count` requests over connections that are opened again when the server closes them; calls `bad` with what must not be. */
 async function run(random: Random, requests: number, statuses: Map<number, number>, bad: (text: string) => void): Promise<void> {
@@ -81,10 +70,10 @@ test(`${count} malformed requests: no 500, no crash, no growth (seed ${seed})`, 
   const bad = (text: string): void => { if (wrong.length < 20) wrong.push(text) }
   const warm = Math.floor(count * 0.4)
   await run(random, warm, statuses, bad)
-  const before = await held()
+  const before = await server.held()
   await run(random, count - warm, statuses, bad)
-  const after = await held()
-  console.log(`statuses ${JSON.stringify(Object.fromEntries([...statuses].sort(([a], [b]) => a - b)))}; anonymous ${(before / 1e6).toFixed(1)} -> ${(after / 1e6).toFixed(1)} MB`)
+  const after = await server.held()
+  console.log(`statuses ${JSON.stringify(Object.fromEntries([...statuses].sort(([a], [b]) => a - b)))}; anonymous ${((await costOf(server.pid)).anonymous / 1e6).toFixed(1)} MB, held ${(before / 1e6).toFixed(1)} -> ${(after / 1e6).toFixed(1)} MB`)
   expect(wrong).toEqual([])
   expect(server.alive).toBe(true)
   // The connection is lost only where the head is refused; most were answered, and many kinds of answer were met.

@@ -8,11 +8,11 @@ import { readIfThere } from '../../shared/host/files.ts'
 import { openConnections } from '../bench/load-client.ts'
 import { eventually, freePort } from './cluster.ts'
 
-/** For `node`: the process collects all garbage on SIGUSR2, so that what is measured after it is what is held. */
-export const collects = ['--expose-gc', '--import', 'data:text/javascript,process.on("SIGUSR2", () => gc())']
+/** For `node`: on SIGUSR2 the process collects all garbage and says `held N`, the bytes of its heap and what that owns outside of it. */
+const collects = ['--expose-gc', '--import', 'data:text/javascript,process.on("SIGUSR2", () => { gc(); const { heapUsed, external } = process.memoryUsage(); console.log(`held ${heapUsed + external}`) })']
 
 /** The control plane from the sources with the heap of the shipped program. */
-export const fromSources = [process.execPath, ...heapFlags['bramble-control-plane'], join(import.meta.dirname, '../../control-plane/main.ts')]
+const fromSources = [process.execPath, ...heapFlags['bramble-control-plane'], join(import.meta.dirname, '../../control-plane/main.ts')]
 
 export interface LoneControlPlane {
   /** Of the administrator. */
@@ -21,16 +21,21 @@ export interface LoneControlPlane {
   /** False once the process has ended. */
   readonly alive: boolean
   log(): Promise<string>
+  /** Bytes in use after a collection of all garbage, of a process started to count them. What the system counts besides, V8 and malloc keep to give out again. */
+  held(): Promise<number>
   /** Ends it and removes its folder. */
   stop(): Promise<void>
 }
 
-/** `argv`: the program, and node's flags before it. Resolves when the namespace `default` takes pods. */
-export async function startControlPlane(argv: readonly string[] = fromSources): Promise<LoneControlPlane> {
+/**
+ * `argv`: the program, with node's flags before it; from the sources unless given. `counting`: it can be asked what it holds. Resolves when the namespace `default` takes pods.
+ */
+export async function startControlPlane({ argv = fromSources, counting = false }: { argv?: readonly string[]; counting?: boolean } = {}): Promise<LoneControlPlane> {
+  const [node = '', ...flags] = argv
   const dir = await mkdtemp(join(tmpdir(), 'bramble-alone-'))
   const file = join(dir, 'log')
   const log = await open(file, 'a')
-  const child = start([...argv, '--data-dir', join(dir, 'cp'), '--api-port', String(await freePort()), '--mqtt-port', String(await freePort()), '--address', '127.0.0.1'], { stdio: ['ignore', log.fd, log.fd], env: process.env })
+  const child = start([node, ...counting ? collects : [], ...flags, '--data-dir', join(dir, 'cp'), '--api-port', String(await freePort()), '--mqtt-port', String(await freePort()), '--address', '127.0.0.1'], { stdio: ['ignore', log.fd, log.fd], env: process.env })
   await log.close()
   const kubeconfig = join(dir, 'cp/admin.kubeconfig')
   await eventually('control plane up', async () => await readIfThere(kubeconfig) !== undefined)
@@ -43,6 +48,12 @@ export async function startControlPlane(argv: readonly string[] = fromSources): 
   return {
     kubeconfig, pid: child.pid ?? 0, log: () => readFile(file, 'utf8'),
     get alive() { return child.exitCode === null && child.signalCode === null },
+    async held() {
+      const said = async (): Promise<string[]> => (await readFile(file, 'utf8')).match(/(?<=^held )\d+$/gm) ?? []
+      const before = (await said()).length
+      process.kill(child.pid ?? 0, 'SIGUSR2')
+      return Number(await eventually('what it holds', async () => (await said())[before]))
+    },
     async stop() {
       if (child.exitCode === null && child.signalCode === null) {
         const gone = new Promise((resolve) => child.once('exit', resolve))

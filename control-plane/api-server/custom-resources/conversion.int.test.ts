@@ -79,6 +79,9 @@ it('a webhook stands between the versions, both ways, a list in one call', async
   const before = calls
   expect((await admin.list(ref('v2'), { namespace: 'default' })).items.map((h) => h.hostPort)).toEqual(['a:1', 'c:3'])
   expect(calls).toBe(before + 1)
+  for (const version of ['v1', 'v2']) {
+    expect((await admin.list(ref(version), { namespace: 'default' })).items.map(({ kind, apiVersion }) => ({ kind, apiVersion }))).toEqual(Array.from({ length: 2 }, () => ({ kind: 'Host', apiVersion: `web.example.com/${version}` })))
+  }
 })
 
 it('a webhook that lies or fails is an internal error that says so', async () => {

@@ -71,6 +71,12 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     rmSync(directory, { recursive: true })
   })
 
+  it('takes its definition by server-side apply, and in a list that kubectl validates by itself; a default is of any type', async () => {
+    expect(await kubectl('apply --server-side --force-conflicts -f -', definition)).toContain('serverside-applied')
+    const list = `apiVersion: v1\nkind: List\nitems:\n- ${definition.trim().replaceAll('\n', '\n  ')}\n`
+    expect(await kubectl('apply -f -', list)).toContain('customresourcedefinition.apiextensions.k8s.io/crontabs.stable.example.com')
+  })
+
   it('explains, applies, prints, scales', async () => {
     const text = await kubectl('explain crontab.spec --recursive')
     expect(text).toContain('What is wanted.')

@@ -21,7 +21,9 @@ export function openApiName(schema: string): string {
 
 const scalarNames: Readonly<Record<string, string>> = {
   quantity: `${apimachinery}.api.resource.Quantity`, 'int-or-string': `${apimachinery}.util.intstr.IntOrString`, time: `${apimachinery}.apis.meta.v1.Time`,
-  microtime: `${apimachinery}.apis.meta.v1.MicroTime`, any: `${apimachinery}.apis.meta.v1.FieldsV1`,
+  microtime: `${apimachinery}.apis.meta.v1.MicroTime`, any: `${apimachinery}.apis.meta.v1.FieldsV1`, raw: `${apimachinery}.runtime.RawExtension`,
+  json: openApiName('apiextensions-v1.JSON'), 'json-or-list': openApiName('apiextensions-v1.JSONSchemaPropsOrArray'), 'json-or-boolean': openApiName('apiextensions-v1.JSONSchemaPropsOrBool'),
+  'json-or-strings': openApiName('apiextensions-v1.JSONSchemaPropsOrStringArray'),
 }
 const scalarSchemas: Readonly<Record<string, (dialect: Dialect) => object>> = {
   quantity: (d) => (d === 'v2' ? { description: quantityDoc, type: 'string' } : { description: quantityDoc, oneOf: [{ type: 'string' }, { type: 'number' }] }),
@@ -30,6 +32,12 @@ const scalarSchemas: Readonly<Record<string, (dialect: Dialect) => object>> = {
   time: () => ({ description: 'Time is a wrapper around time.Time which supports correct marshaling to YAML and JSON.', type: 'string', format: 'date-time' }),
   microtime: () => ({ description: 'MicroTime is version of Time with microsecond level precision.', type: 'string', format: 'date-time' }),
   any: () => ({ description: 'Arbitrary JSON.', type: 'object' }),
+  raw: () => ({ description: 'An object of a kind that is told by its own fields.', type: 'object' }),
+  // Without a type: anything is one.
+  json: () => ({ description: 'JSON represents any valid JSON value. These types are supported: bool, int64, float64, string, []interface{}, map[string]interface{} and nil.' }),
+  'json-or-list': () => ({ description: 'JSONSchemaPropsOrArray represents a value that can either be a JSONSchemaProps or an array of JSONSchemaProps. Mainly here for serialization purposes.' }),
+  'json-or-boolean': () => ({ description: 'JSONSchemaPropsOrBool represents JSONSchemaProps or a boolean value. Defaults to true for the boolean property.' }),
+  'json-or-strings': () => ({ description: 'JSONSchemaPropsOrStringArray represents a JSONSchemaProps or a string array.' }),
 }
 const quantityDoc = 'Quantity is a fixed-point representation of a number, with decimal (n, u, m, k, M, G, T, P, E) and binary (Ki, Mi, Gi, Ti, Pi, Ei) suffixes and decimal exponents.'
 const intOrStringDoc = 'IntOrString is a type that can hold an int32 or a string. When used in JSON or YAML marshalling and unmarshalling, it produces or consumes the inner type.'

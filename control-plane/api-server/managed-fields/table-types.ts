@@ -13,7 +13,8 @@ const untypedObject = mapType(asAtomic(anyType))
 
 const scalars: Readonly<Record<string, FieldType>> = {
   string, byte: string, time: untyped, microtime: untyped, int32: numeric, int64: numeric, double: numeric, number: numeric, boolean: scalarType('boolean'),
-  'int-or-string': untyped, quantity: untyped, any: untypedObject,
+  'int-or-string': untyped, quantity: untyped, any: untypedObject, raw: untypedObject,
+  json: anyType, 'json-or-list': anyType, 'json-or-boolean': anyType, 'json-or-strings': anyType,
 }
 const zeros: Readonly<Record<string, unknown>> = { string: '', byte: '', boolean: false, int32: 0, int64: 0, double: 0, number: 0, 'int-or-string': 0, quantity: '0', time: null, microtime: null }
 

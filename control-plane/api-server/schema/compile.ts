@@ -97,10 +97,11 @@ const time = (micro: boolean): Decoder => (value, context) => {
   return micro ? `${seconds}.${(m[1] ?? '.').slice(1, 7).padEnd(6, '0')}Z` : `${seconds}Z`
 }
 /** Untyped JSON is kept as it is. */
-const any: Decoder = (value) => value
+const asIs: Decoder = (value) => value
 
 const scalars: Readonly<Record<string, Decoder>> = {
-  string, boolean, int32, int64: integer('int64', 2 ** 63), double, number: double, 'int-or-string': intOrString, quantity, byte, time: time(false), microtime: time(true), any,
+  string, boolean, int32, int64: integer('int64', 2 ** 63), double, number: double, 'int-or-string': intOrString, quantity, byte, time: time(false), microtime: time(true),
+  any: asIs, raw: asIs, json: asIs, 'json-or-list': asIs, 'json-or-boolean': asIs, 'json-or-strings': asIs,
 }
 const goScalar: Readonly<Record<string, string>> = {
   boolean: 'bool', byte: '[]uint8', double: 'float64', number: 'float64', 'int-or-string': 'intstr.IntOrString', quantity: 'resource.Quantity', time: 'v1.Time', microtime: 'v1.MicroTime', any: 'interface {}',

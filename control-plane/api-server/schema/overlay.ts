@@ -34,6 +34,10 @@ export const fieldTypes: Readonly<Record<string, Readonly<Record<string, string>
   'core-v1.ResourceRequirements': { limits: '{}quantity', requests: '{}quantity' },
   'core-v1.Secret': { data: '{}byte' },
   'core-v1.VolumeResourceRequirements': { limits: '{}quantity', requests: '{}quantity' },
+  'apiextensions-v1.JSONSchemaProps': {
+    default: 'json', example: 'json', enum: '[]json', items: 'json-or-list', additionalItems: 'json-or-boolean', additionalProperties: 'json-or-boolean', dependencies: '{}json-or-strings',
+  },
+  'apps-v1.ControllerRevision': { data: 'raw' },
   'autoscaling-v2.HPAScalingRules': { tolerance: 'quantity' },
   'autoscaling-v2.MetricTarget': { averageValue: 'quantity', value: 'quantity' },
   'autoscaling-v2.MetricValueStatus': { averageValue: 'quantity', value: 'quantity' },
