@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: speed and memory of a real one-node cluster beside what Kubernetes and Docker Swarm need for the same work on a machine
- * of this kind. Prints a table; fails nothing. `-- --runtime docker`, `-- --idle-seconds 30`, `-- --only pods,creates`, `-- --only api`.
+ * of this kind. Prints a table; fails nothing. `-- --runtime docker`, `-- --idle-seconds 30`, `-- --only pods,creates`, `-- --only api`,
+ * `-- --only million`.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,12 +11,13 @@ import { bundle, heapFlags, programs, root, type Program } from '../../scripts/b
 import { Cluster } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import { apiRows } from './api-rows.ts'
+import { millionRows } from './million.ts'
 import { openApi, type Api } from './api.ts'
 import { costOf } from './process-cost.ts'
 
 interface Row { readonly work: string; readonly kubernetes: string; readonly swarm: string; readonly target: string; readonly here: string }
 
-const { values } = parseArgs({ options: { runtime: { type: 'string', default: 'containerd' }, 'idle-seconds': { type: 'string', default: '180' }, only: { type: 'string', default: 'pods,deployment,idle,creates,api' }, json: { type: 'string' } } })
+const { values } = parseArgs({ options: { runtime: { type: 'string', default: 'containerd' }, 'idle-seconds': { type: 'string', default: '180' }, only: { type: 'string', default: 'pods,deployment,idle,creates,api,million' }, json: { type: 'string' } } })
 const only = new Set(values.only.split(','))
 const runtime = values.runtime === 'docker' ? 'docker' : 'containerd'
 const rows: Row[] = []
@@ -148,6 +150,7 @@ const argv = {
   nodeAgent: [node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs')],
 }
 if (only.has('api')) rows.push(...(await apiRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
-if ([...only].some((o) => o !== 'api')) await withCluster()
+if (only.has('million')) rows.push(...(await millionRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
+if ([...only].some((o) => o !== 'api' && o !== 'million')) await withCluster()
 print()
 if (values.json) await writeFile(values.json, JSON.stringify(rows, null, 2))
