@@ -51,7 +51,7 @@ export class Discovery {
     }
     if (asked.info.verb !== 'get' && asked.info.verb !== 'head') throw noSuchResource()
     if (path.startsWith('/openapi/')) return this.#openApi(asked, path)
-    const form = negotiate(asked.req.headers.accept)
+    const form = negotiate(asked.req.headers.accept, { protobuf: () => true, stream: false })
     const reply: Reply = { ...asked, form }
     if (form.as === 'aggregated-discovery' && (path === '/api' || path === '/apis')) {
       const v = form.version === 'v2beta1' ? 'v2beta1' : 'v2'

@@ -27,7 +27,8 @@ import { Bodies, deadlineOf, isLongRunning, LastingRequests, timedOut, widthOf }
 import { RequestMetrics } from './request-metrics.ts'
 import type { Exchange, ResourceDeps } from './resource-requests.ts'
 import { handleResource, noSuchResource } from './resource-requests.ts'
-import { sendBytes } from './server-response.ts'
+import { sendBytes, sendJson } from './server-response.ts'
+import { hasProtobuf } from './schema/protobuf-kinds.ts'
 import { isProxy, takesUpgrades, type StreamHandlers } from './streams.ts'
 import { admitConnect } from './subresources/connect-admission.ts'
 
@@ -197,7 +198,7 @@ export class Pipeline {
     if (info.group === '' && info.resource === 'pods' && streamed.has(info.subresource)) throw new StatusError('BadRequest', 'Upgrade request required')
     const watching = info.verb === 'watch'
     const exchange: Exchange = {
-      req, res, info, user, warnings: call.warnings, ...(audited ? { annotate: (key: string, value: string) => audited.annotate(key, value) } : {}), form: negotiate(req.headers.accept), body: () => Promise.resolve(call.body ?? NO_BYTES),
+      req, res, info, user, warnings: call.warnings, ...(audited ? { annotate: (key: string, value: string) => audited.annotate(key, value) } : {}), form: negotiate(req.headers.accept, { protobuf: () => hasProtobuf(registry, info), stream: watching }), body: () => Promise.resolve(call.body ?? NO_BYTES),
       counted: watching ? this.#metrics.watchEvents(info) : () => undefined, ended: watching ? this.#ended(res) : this.#deps.stopping,
     }
     return handleResource(this.#deps, exchange)
@@ -209,6 +210,15 @@ export class Pipeline {
       return sendBytes({ req, res, warnings: [] }, 200, Buffer.from(this.#deps.metrics.render()), 'text/plain; version=0.0.4; charset=utf-8')
     }
     return this.#deps.discovery.handle({ req, res, info, warnings: [] })
+  }
+
+  /** In the encoding that the answer would have had; JSON where that cannot be told. */
+  #sendRefusal({ req, res, info, warnings }: Call, error: StatusError): Promise<void> {
+    const status = error.toStatus()
+    if (!/protobuf|yaml/.test(req.headers.accept ?? '') || error.code === 406) return sendBytes({ req, res, warnings }, error.code, Buffer.from(`${JSON.stringify(status)}\n`))
+    // JSON as the last choice: a refusal is always told.
+    const form = negotiate(`${req.headers.accept},*/*;q=0`, { protobuf: () => true, stream: false })
+    return sendJson({ req, res, info, warnings, form: { ...form, as: 'json' } }, error.code, status)
   }
 
   #ended(res: ServerResponse): AbortSignal {
@@ -244,7 +254,7 @@ export class Pipeline {
       if (error.details?.retryAfterSeconds) res.setHeader('Retry-After', error.details.retryAfterSeconds)
       // The rest of a body that was refused unread would be taken for the next request.
       if (!req.complete) res.setHeader('Connection', 'close')
-      await sendBytes({ req, res, warnings: call.warnings }, error.code, Buffer.from(`${JSON.stringify(error.toStatus())}\n`))
+      await this.#sendRefusal(call, error)
     }
     call.audited?.stage(e instanceof StatusError ? 'ResponseComplete' : 'Panic', told)
   }

@@ -1,5 +1,6 @@
 /** A watch over HTTP: its options, its end, and the form of what goes wrong. */
 import { isExpired, StatusError } from '../../shared/base/errors.ts'
+import { PROTOBUF } from './negotiate.ts'
 import { watchRequest } from './request-options.ts'
 import type { Exchange } from './resource-requests.ts'
 import { includeObject } from './server-response.ts'
@@ -7,7 +8,7 @@ import type { ApiContext, Target } from './verbs/context.ts'
 import { askedOf, endOf } from './verbs/versions.ts'
 import type { WatchSource } from './watch/source.ts'
 import { openWatch } from './watch/source.ts'
-import { errorEvent, streamWatch } from './watch/stream.ts'
+import { errorEvent, type Frames, streamWatch } from './watch/stream.ts'
 import { inVersionAsked } from './watch/versioned-source.ts'
 
 /** Upstream's `--min-request-timeout`: a watch ends after 30 to 60 minutes unless it says otherwise, so that clients spread again. */
@@ -20,13 +21,16 @@ async function opened(ctx: ApiContext, exchange: Exchange, target: Target): Prom
   } catch (e) {
     if (!isExpired(e)) throw e
     begin(exchange)
-    exchange.res.end(errorEvent(e as StatusError))
+    exchange.res.end(errorEvent(e as StatusError, await framesOf(exchange)))
     return undefined
   }
 }
 
-function begin({ res }: Exchange): void {
-  res.setHeader('Content-Type', 'application/json')
+/** Loaded with the first such watch. */
+const framesOf = async ({ form }: Exchange): Promise<Frames | undefined> => (form.encoding === 'protobuf' ? (await import('./watch/protobuf-frames.ts')).protobufFrames() : undefined)
+
+function begin({ res, form }: Exchange): void {
+  res.setHeader('Content-Type', form.encoding === 'protobuf' ? `${PROTOBUF};stream=watch` : 'application/json')
   res.setHeader('Cache-Control', 'no-cache, private')
   res.writeHead(200)
 }
@@ -41,8 +45,9 @@ export async function watch(ctx: ApiContext, exchange: Exchange, target: Target)
   const { clock, random } = ctx.host
   const lasts = 1000 * (request.timeoutSeconds || MIN_WATCH_SECONDS * (1 + random.float()))
   using _timer = clock.after(lasts, () => timeout.abort())
+  const frames = await framesOf(exchange)
   begin(exchange)
   await streamWatch(res, source, {
-    definition: askedOf(target), form, includeObject: include, bookmarks: request.allowWatchBookmarks === true, objects: ctx.objects, clock, lasts, counted: exchange.counted,
+    definition: askedOf(target), form, includeObject: include, bookmarks: request.allowWatchBookmarks === true, objects: ctx.objects, clock, lasts, counted: exchange.counted, ...(frames ? { frames } : {}),
   }, AbortSignal.any([ended, timeout.signal, ...endOf(askedOf(target))]))
 }

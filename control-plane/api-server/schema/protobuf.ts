@@ -1,6 +1,6 @@
 /**
- * Bodies in `application/vnd.kubernetes.protobuf`, which kubectl 1.32+ and other typed Go clients send, as the JSON they stand for. Answers
- * are always JSON, which the same clients accept. The numbers of the fields are in `generated/protobuf.json`, loaded when the first such body comes.
+ * Bodies in `application/vnd.kubernetes.protobuf`, which kubectl 1.32+ and other typed Go clients send, as the JSON they stand for; answers are
+ * encoded in `protobuf-encode.ts`. The numbers of the fields are in `generated/protobuf.json`, loaded when the first such body comes.
  */
 import { badRequest } from '../../../shared/base/errors.ts'
 import { setMember } from '../../../shared/values/json-value.ts'
@@ -35,6 +35,14 @@ const plainIn: Readonly<Record<string, ReadonlySet<string>>> = { 'core-v1.Probe'
 const meaningfulEmpty: Readonly<Record<string, ReadonlySet<string>>> = {
   'core-v1.PersistentVolumeClaimSpec': new Set(['storageClassName', 'volumeAttributesClassName']), 'batch-v1.CronJobSpec': new Set(['timeZone']),
   'networking-v1.IngressSpec': new Set(['ingressClassName']), 'batch-v1.SuccessPolicyRule': new Set(['succeededIndexes']),
+}
+
+/** Numbers or names of ports are no pointers in Go, where other numbers-or-texts are: `maxSurge: 0` is somebody's wish. */
+const plainPorts = new Set(['port', 'targetPort'])
+
+function isZero(value: unknown, schema: string, name: string): boolean {
+  if (value === '') return !meaningfulEmpty[schema]?.has(name)
+  return (value === 0 || value === false) && (!meaningfulZero.has(name) || plainIn[schema]?.has(name) === true)
 }
 
 const malformed = (why: string) => badRequest(`unable to decode protobuf body: ${why}`)
@@ -137,7 +145,7 @@ class Decoder implements ProtobufDecoder {
       else if (container === '[]') ((out[name] ??= []) as unknown[]).push(...this.#items(element, raw, depth))
       else {
         const value = this.#value(element, raw, depth)
-        const absent = value === undefined || (value === '' && !meaningfulEmpty[schema]?.has(name)) || ((value === 0 || value === false) && (!meaningfulZero.has(name) || plainIn[schema]?.has(name)))
+        const absent = value === undefined || (element === 'intstr.IntOrString' && !plainPorts.has(name) ? false : isZero(value, schema, name))
         if (!absent) out[name] = value
       }
     }

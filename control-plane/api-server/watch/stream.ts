@@ -44,6 +44,14 @@ export interface StreamOptions {
   counted(events: number): void
   readonly objects: ObjectCache
   readonly clock: Clock
+  /** Frames in another encoding than JSON lines. */
+  readonly frames?: Frames
+}
+
+/** How events are written where they are no JSON lines. */
+export interface Frames {
+  /** `shared`: the bytes of this object may be asked for again by other watchers of the same change. */
+  frame(type: WatchItem['type'] | 'BOOKMARK' | 'ERROR', object: KubeObject, shared?: Entry): Buffer
 }
 
 /** Turns items into lines. Holds whether the Table's columns were sent. */
@@ -53,7 +61,12 @@ class EventEncoder {
   constructor(options: StreamOptions) { this.#options = options }
 
   push(item: WatchItem, into: Buffer[]): void {
-    into.push(heads[item.type], this.#options.form.as === 'json' ? this.#plain(item) : this.#transformed(item), TAIL)
+    const { frames, objects, form } = this.#options
+    if (frames) {
+      const object = item.at === undefined ? objects.object(item.entry) : objects.objectAt(item.entry, item.at)
+      const whole = form.as === 'json'
+      into.push(frames.frame(item.type, whole ? object : toPartialMetadata(object), whole && item.at === undefined ? item.entry : undefined))
+    } else into.push(heads[item.type], this.#options.form.as === 'json' ? this.#plain(item) : this.#transformed(item), TAIL)
   }
 
   #plain({ entry, at }: WatchItem): Buffer {
@@ -88,13 +101,16 @@ class EventEncoder {
     const { definition } = this.#options
     const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) }
     const object = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } as unknown as KubeObject
+    const { frames } = this.#options
+    if (frames) return frames.frame('BOOKMARK', this.#options.form.as === 'json' ? object : toPartialMetadata(object))
     return Buffer.concat([BOOKMARK, this.#options.form.as === 'json' ? Buffer.from(JSON.stringify(object)) : this.#json(object), TAIL])
   }
 }
 
 const BOOKMARK = Buffer.from('{"type":"BOOKMARK","object":')
 
-export const errorEvent = (error: StatusError): string => `${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`
+export const errorEvent = (error: StatusError, frames?: Frames): string | Buffer =>
+  (frames ? frames.frame('ERROR', error.toStatus()) : `${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`)
 
 /** Writes until `signal` aborts (the timeout, the client leaving, shutdown) or the source ends; then ends the answer. The head must be set, not sent. */
 export async function streamWatch(res: ServerResponse, source: WatchSource, options: StreamOptions, signal: AbortSignal): Promise<void> {
@@ -122,7 +138,7 @@ export async function streamWatch(res: ServerResponse, source: WatchSource, opti
       options.counted(items.length)
     }
   } catch (e) {
-    if (e instanceof StatusError) res.write(errorEvent(e))
+    if (e instanceof StatusError) res.write(errorEvent(e, options.frames))
     else if (!signal.aborted && (e as Error).name !== 'AbortError') throw e
   } finally {
     timer?.[Symbol.dispose]()
