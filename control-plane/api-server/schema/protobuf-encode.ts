@@ -2,10 +2,10 @@
  * Objects as `application/vnd.kubernetes.protobuf`, for clients that ask for it (client-go's typed ones, the kubelet). The numbers of the fields are
  * those the decoder uses. What is absent in JSON is absent here too, where Go writes zeros: both read as the same.
  */
+import { loadProtobufTables, type ProtobufTables, unions } from './protobuf-tables.ts'
 import { ProtobufWriter } from './protobuf-writer.ts'
 
 type Json = Readonly<Record<string, unknown>>
-type Tables = Readonly<Record<string, readonly string[]>>
 type Write = (value: unknown) => void
 interface Field { readonly name: string; readonly tag: number; readonly container: '' | '[]' | '{}' | '~'; readonly write: Write }
 
@@ -42,15 +42,15 @@ export interface ProtobufEncoder {
 let loaded: Promise<ProtobufEncoder> | undefined
 
 export function loadProtobufEncoder(): Promise<ProtobufEncoder> {
-  return (loaded ??= import('./generated/protobuf.json', { with: { type: 'json' } }).then((module) => new Encoder(module.default as unknown as Tables)))
+  return (loaded ??= loadProtobufTables().then((tables) => new Encoder(tables)))
 }
 
 class Encoder implements ProtobufEncoder {
-  readonly #tables: Tables
+  readonly #tables: ProtobufTables
   readonly #messages = new Map<string, readonly Field[]>()
   readonly #out = new ProtobufWriter()
 
-  constructor(tables: Tables) { this.#tables = tables }
+  constructor(tables: ProtobufTables) { this.#tables = tables }
 
   #schema(apiVersion: string, kind: string): string | undefined {
     const key = schemaKey(apiVersion, kind)
@@ -202,7 +202,10 @@ class Encoder implements ProtobufEncoder {
       case 'meta-v1.Time': case 'meta-v1.MicroTime': return nested((v) => this.#time(String(v)))
       case 'resource.Quantity': return nested((v) => { out.string(String(v)); out.varint(10) })
       case 'intstr.IntOrString': return nested((v) => this.#intOrString(v))
-      case 'runtime.RawExtension': case 'meta-v1.FieldsV1': return nested((v) => { out.bytes(Buffer.from(JSON.stringify(v))); out.varint(10) })
+      case 'runtime.RawExtension': case 'meta-v1.FieldsV1': case unions.json: return nested((v) => { out.bytes(Buffer.from(JSON.stringify(v))); out.varint(10) })
+      case unions.orArray: return nested((v) => this.#message(element, Array.isArray(v) ? { jSONSchemas: v as unknown[] } : { schema: v }))
+      case unions.orBool: return nested((v) => this.#message(element, typeof v === 'boolean' ? { allows: v } : { allows: true, schema: v }))
+      case unions.orStrings: return nested((v) => this.#message(element, Array.isArray(v) ? { property: v as unknown[] } : { schema: v }))
       default: {
         const lines = this.#tables[element]
         // Named slices (`ExtraValue`, `Verbs`) are messages with one list.

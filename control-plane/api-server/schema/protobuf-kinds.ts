@@ -2,12 +2,9 @@
 import type { RequestInfo } from '../request-info.ts'
 import type { Registry } from '../resources/registry.ts'
 
-/** Groups whose messages are not among the generated ones: of custom resources and of the aggregator. */
-const without = /^(apiextensions|apiregistration)-/
-
 /** Custom resources have none, and neither have the readings of `metrics.k8s.io`. */
 export function hasProtobuf(registry: Registry, info: RequestInfo): boolean {
   const definition = registry.find(info.group, info.version, info.resource)
-  if (definition) return !definition.codec && !without.test(definition.schema)
+  if (definition) return !definition.codec
   return info.version === 'v1' && !info.group.startsWith('metrics.')
 }

@@ -1,12 +1,11 @@
 /** Protobuf both ways: what is encoded is decoded to the same object, for objects made up from the tables, and bytes that Go wrote. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadProtobufEncoder, type ProtobufEncoder } from './protobuf-encode.ts'
+import { loadProtobufTables, unions } from './protobuf-tables.ts'
 import { loadProtobuf, type ProtobufDecoder } from './protobuf.ts'
 
-const tables = JSON.parse(readFileSync(join(import.meta.dirname, 'generated/protobuf.json'), 'utf8')) as Record<string, string[]>
+const tables = await loadProtobufTables()
 let encoder: ProtobufEncoder
 let decoder: ProtobufDecoder
 beforeAll(async () => { [encoder, decoder] = [await loadProtobufEncoder(), await loadProtobuf()] })
@@ -15,6 +14,7 @@ const text = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom('a', 
 const json = fc.dictionary(text.filter((t) => t !== '__proto__'), fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.array(text, { maxLength: 2 })), { maxKeys: 3 })
 const seconds = fc.integer({ min: 0, max: 4_000_000_000 }).map((s) => new Date(s * 1000).toISOString().slice(0, 19))
 
+const schema = 'apiextensions-v1.JSONSchemaProps'
 /** Values in the form that a decoder gives: what Go holds as a zero is absent. */
 function valueOf(element: string, depth: number): fc.Arbitrary<unknown> {
   switch (element) {
@@ -29,6 +29,10 @@ function valueOf(element: string, depth: number): fc.Arbitrary<unknown> {
     case 'resource.Quantity': return fc.constantFrom('100m', '1', '2Gi', '0')
     case 'intstr.IntOrString': return fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.constantFrom('http', '25%'))
     case 'runtime.RawExtension': case 'meta-v1.FieldsV1': return json
+    case unions.json: return fc.oneof(json, text, fc.integer(), fc.constant(false))
+    case unions.orArray: return fc.oneof(messageOf(schema, depth + 1), fc.array(messageOf(schema, depth + 1), { minLength: 1, maxLength: 2 }))
+    case unions.orBool: return fc.oneof(messageOf(schema, depth + 1), fc.boolean())
+    case unions.orStrings: return fc.oneof(messageOf(schema, depth + 1), fc.array(text, { minLength: 1, maxLength: 2 }))
     default: return tables[element]?.length === 1 && tables[element][0] === '1 items []string' ? fc.array(text, { minLength: 1, maxLength: 3 }) : messageOf(element, depth + 1)
   }
 }
@@ -36,7 +40,7 @@ function valueOf(element: string, depth: number): fc.Arbitrary<unknown> {
 /** A few fields of each message at a time: whole pods would be thousands. */
 function messageOf(schema: string, depth: number): fc.Arbitrary<Record<string, unknown>> {
   const lines = depth > 5 ? [] : tables[schema] ?? []
-  return fc.subarray(lines, { maxLength: depth === 0 ? lines.length : Math.min(5, lines.length) }).chain((chosen) => {
+  return fc.subarray([...lines], { maxLength: depth === 0 ? lines.length : Math.min(5, lines.length) }).chain((chosen) => {
     const fields: Record<string, fc.Arbitrary<unknown>> = {}
     const embedded: fc.Arbitrary<Record<string, unknown>>[] = []
     for (const line of chosen) {
@@ -56,6 +60,7 @@ const kinds = [
   ['networking.k8s.io/v1', 'NetworkPolicy', 'networking-v1.NetworkPolicy'], ['certificates.k8s.io/v1', 'CertificateSigningRequest', 'certificates-v1.CertificateSigningRequest'],
   ['rbac.authorization.k8s.io/v1', 'ClusterRole', 'rbac-v1.ClusterRole'], ['autoscaling/v2', 'HorizontalPodAutoscaler', 'autoscaling-v2.HorizontalPodAutoscaler'], ['autoscaling/v1', 'Scale', 'autoscaling-v1.Scale'],
   ['authorization.k8s.io/v1', 'SubjectAccessReview', 'authorization-v1.SubjectAccessReview'], ['admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration', 'admissionregistration-v1.ValidatingWebhookConfiguration'],
+  ['apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'apiextensions-v1.CustomResourceDefinition'], ['apiregistration.k8s.io/v1', 'APIService', 'apiregistration-v1.APIService'],
   ['flowcontrol.apiserver.k8s.io/v1', 'FlowSchema', 'flowcontrol-v1.FlowSchema'], ['v1', 'Status', 'meta-v1.Status'], ['meta.k8s.io/v1', 'PartialObjectMetadata', 'meta-v1.PartialObjectMetadata'], ['v1', 'APIResourceList', 'meta-v1.APIResourceList'],
 ] as const
 
@@ -69,6 +74,12 @@ describe('encoded and decoded', () => {
   it('zeros that somebody wrote are kept', () => {
     const deployment = { kind: 'Deployment', apiVersion: 'apps/v1', spec: { replicas: 0, paused: true, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } } }
     expect(decoder.decode('apps-v1.Deployment', encoder.encode(deployment))).toEqual(deployment)
+  })
+
+  it('schemas say the same, zeros and all', () => {
+    const spec = { minimum: 0, maxItems: 0, default: 0, enum: [false, 'a', null], items: { type: 'string' }, additionalProperties: false, properties: { a: { additionalProperties: { type: 'integer' }, 'x-kubernetes-preserve-unknown-fields': true } }, $ref: '#/x' }
+    const crd = { kind: 'CustomResourceDefinition', apiVersion: 'apiextensions.k8s.io/v1', spec: { versions: [{ name: 'v1', served: true, schema: { openAPIV3Schema: spec } }] } }
+    expect(decoder.decode('apiextensions-v1.CustomResourceDefinition', encoder.encode(crd))).toEqual(crd)
   })
 
   it('lists of items encoded one by one are lists', () => {

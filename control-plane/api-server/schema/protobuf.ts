@@ -1,19 +1,19 @@
 /**
  * Bodies in `application/vnd.kubernetes.protobuf`, which kubectl 1.32+ and other typed Go clients send, as the JSON they stand for; answers are
- * encoded in `protobuf-encode.ts`. The numbers of the fields are in `generated/protobuf.json`, loaded when the first such body comes.
+ * encoded in `protobuf-encode.ts`. The numbers of the fields are in `protobuf-tables.ts`.
  */
 import { badRequest } from '../../../shared/base/errors.ts'
 import { setMember } from '../../../shared/values/json-value.ts'
+import { loadProtobufTables, type ProtobufTables, unions } from './protobuf-tables.ts'
 
 type Fields = ReadonlyMap<number, { readonly name: string; readonly container: '' | '[]' | '{}' | '~'; readonly element: string }>
-type Tables = Readonly<Record<string, readonly string[]>>
 type Json = Record<string, unknown>
 
 /** `k8s\0`, then `runtime.Unknown` (`k8s.io/apimachinery/pkg/runtime/serializer/protobuf`). */
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00])
 
-/** Nothing of ours is nested deeper (JSONSchemaProps would be, and is no body here). */
-const MAX_DEPTH = 64
+/** Schemas of custom resources are nested deepest: two messages a level. */
+const MAX_DEPTH = 256
 
 /**
  * Go encodes a zero where a plain number or boolean is not set, so zeros mean "absent"; but for these fields, pointers in Go, a zero is only
@@ -28,6 +28,8 @@ const meaningfulZero = new Set([
   'runAsGroup', 'runAsNonRoot', 'runAsUser', 'seLinuxMount', 'serving', 'setHostnameAsFQDN', 'shareProcessNamespace', 'stabilizationWindowSeconds', 'started', 'startingDeadlineSeconds',
   'storageCapacity', 'succeededCount', 'successfulJobsHistoryLimit', 'suspend', 'targetCPUUtilizationPercentage', 'terminating', 'terminationGracePeriodSeconds', 'tolerationSeconds',
   'ttlSecondsAfterFinished', 'timeoutSeconds', 'restartCount',
+  // Of schemas.
+  'maximum', 'minimum', 'maxLength', 'minLength', 'maxItems', 'minItems', 'multipleOf', 'maxProperties', 'minProperties', 'allows', 'x-kubernetes-preserve-unknown-fields', 'optionalOldSelf',
 ])
 /** Names that are pointers in one message and plain numbers in another. */
 const plainIn: Readonly<Record<string, ReadonlySet<string>>> = { 'core-v1.Probe': new Set(['timeoutSeconds']), 'core-v1.Event': new Set(['count']) }
@@ -39,6 +41,8 @@ const meaningfulEmpty: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** Numbers or names of ports are no pointers in Go, where other numbers-or-texts are: `maxSurge: 0` is somebody's wish. */
 const plainPorts = new Set(['port', 'targetPort'])
+/** Messages whose JSON may be a zero: they are there when somebody wrote them. */
+const pointers: ReadonlySet<string> = new Set(['intstr.IntOrString', ...Object.values(unions)])
 
 function isZero(value: unknown, schema: string, name: string): boolean {
   if (value === '') return !meaningfulEmpty[schema]?.has(name)
@@ -90,13 +94,13 @@ export interface ProtobufDecoder {
 let loaded: Promise<ProtobufDecoder> | undefined
 
 export function loadProtobuf(): Promise<ProtobufDecoder> {
-  return (loaded ??= import('./generated/protobuf.json', { with: { type: 'json' } }).then((module) => new Decoder(module.default as Tables)))
+  return (loaded ??= loadProtobufTables().then((tables) => new Decoder(tables)))
 }
 
 class Decoder implements ProtobufDecoder {
-  readonly #tables: Tables
+  readonly #tables: ProtobufTables
   readonly #fields = new Map<string, Fields>()
-  constructor(tables: Tables) { this.#tables = tables }
+  constructor(tables: ProtobufTables) { this.#tables = tables }
 
   decode(schema: string, body: Buffer): Json {
     if (!body.subarray(0, 4).equals(MAGIC)) throw malformed('it does not begin as one')
@@ -145,7 +149,7 @@ class Decoder implements ProtobufDecoder {
       else if (container === '[]') ((out[name] ??= []) as unknown[]).push(...this.#items(element, raw, depth))
       else {
         const value = this.#value(element, raw, depth)
-        const absent = value === undefined || (element === 'intstr.IntOrString' && !plainPorts.has(name) ? false : isZero(value, schema, name))
+        const absent = value === undefined || (isZero(value, schema, name) && !(pointers.has(element) && !plainPorts.has(name)))
         if (!absent) out[name] = value
       }
     }
@@ -185,7 +189,8 @@ class Decoder implements ProtobufDecoder {
       case 'meta-v1.MicroTime': return time(asBytes(raw), 'micros')
       case 'resource.Quantity': return (this.#message(element, asBytes(raw), depth + 1).string as string | undefined) ?? '0'
       case 'intstr.IntOrString': return intOrString(asBytes(raw))
-      case 'runtime.RawExtension': case 'meta-v1.FieldsV1': return rawJson(asBytes(raw))
+      case 'runtime.RawExtension': case 'meta-v1.FieldsV1': case unions.json: return rawJson(asBytes(raw))
+      case unions.orArray: case unions.orBool: case unions.orStrings: return oneOfUnion(this.#message(element, asBytes(raw), depth + 1))
       default: return this.#nested(element, asBytes(raw), depth)
     }
   }
@@ -240,6 +245,9 @@ function intOrString(bytes: Buffer): number | string {
   const fields = plain(bytes)
   return asNumber(fields.get(1)) === 1 ? asText(fields.get(3)) : asNumber(fields.get(2))
 }
+
+/** Which of the types it is: Go leaves the others empty, and says `allows` of a schema too. */
+const oneOfUnion = ({ schema, jSONSchemas, property, allows = false }: Json): unknown => schema ?? jSONSchemas ?? property ?? allows
 
 function rawJson(bytes: Buffer): unknown {
   const text = asText(plain(bytes).get(1))
