@@ -40,6 +40,7 @@ import { bootstrapObjects } from './bootstrap.ts'
 import { groupVersions, type Served } from './discovery/groups.ts'
 import { componentChecks } from './component-statuses.ts'
 import { Discovery } from './discovery-requests.ts'
+import { DanglingStatus } from './flow-control/dangling.ts'
 import { FlowControl } from './flow-control/flow-control.ts'
 import type { HealthCheck } from './health.ts'
 import { Health } from './health.ts'
@@ -175,9 +176,10 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const customResources = new CustomResources({ store, objects, registry, webhooks, client: client(componentUser('apiserver')), host: { ...host, log } })
+  const dangling = new DanglingStatus({ store, client: client(componentUser('apiserver')), clock: host.clock, log })
   const policyStatus = new PolicyStatus({ registered, registry, client: client(componentUser('apiserver')), log })
   const following = Promise.all([
-    follow('RBAC objects', rbac.run(stop.signal)), follow('priority and fairness objects', flow.run(stop.signal)), follow('node relations', nodeGraph.run(stop.signal)),
+    follow('RBAC objects', rbac.run(stop.signal)), follow('priority and fairness objects', flow.run(stop.signal, () => dangling.changed())), follow('node relations', nodeGraph.run(stop.signal)),
     follow('admission configurations', registered.run(stop.signal, () => policyStatus.changed())), follow('quotas', followQuotas({ store, objects, ledger, clock: host.clock }, stop.signal)),
   ])
   let bootstrapped: Promise<void> | undefined
@@ -213,6 +215,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       await server.close()
       await following
       await policyStatus.idle()
+      await dangling.idle()
       await aggregating
       await customs
       await registering

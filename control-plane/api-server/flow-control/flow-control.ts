@@ -131,7 +131,7 @@ export class FlowControl {
     const configured = withMandatory(all<PriorityLevelConfiguration>('prioritylevelconfigurations'), suggestedLevels)
     const levels = configured.map(levelOf)
     const known = new Set(levels.map((l) => l.name))
-    // A schema whose level does not exist matches nothing (upstream marks it `Dangling`).
+    // A schema whose level does not exist matches nothing (`dangling.ts` says so in its status).
     const usable = schemas.filter((s) => known.has(s.spec?.priorityLevelConfiguration.name ?? ''))
     return { schemas: inOrder(usable), levels, levelUids: new Map(configured.map((l) => [l.metadata?.name ?? '', l.metadata?.uid ?? ''])) }
   }
@@ -145,15 +145,17 @@ export class FlowControl {
     }
   }
 
-  /** Follows changes of the configuration until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Follows changes of the configuration until the signal aborts. `changed`: called after each. */
+  async run(signal: AbortSignal, changed: () => void): Promise<void> {
     while (!signal.aborted) {
       const watcher = this.#store.watch(groupPrefix(GROUP), this.#store.revision)
       this.#reload()
+      changed()
       try {
         for (;;) {
           await watcher.next(signal)
           this.#reload()
+          changed()
         }
       } catch (e) {
         if (signal.aborted || (e as Error).name === 'AbortError') return
