@@ -202,7 +202,7 @@ class Encoder implements ProtobufEncoder {
       case 'meta-v1.Time': case 'meta-v1.MicroTime': return nested((v) => this.#time(String(v)))
       case 'resource.Quantity': return nested((v) => { out.string(String(v)); out.varint(10) })
       case 'intstr.IntOrString': return nested((v) => this.#intOrString(v))
-      case 'runtime.RawExtension': case 'meta-v1.FieldsV1': case unions.json: return nested((v) => { out.bytes(Buffer.from(JSON.stringify(v))); out.varint(10) })
+      case 'runtime.RawExtension': case 'meta-v1.FieldsV1': case unions.json: return nested((v) => { out.string(JSON.stringify(v)); out.varint(10) })
       case unions.orArray: return nested((v) => this.#message(element, Array.isArray(v) ? { jSONSchemas: v as unknown[] } : { schema: v }))
       case unions.orBool: return nested((v) => this.#message(element, typeof v === 'boolean' ? { allows: v } : { allows: true, schema: v }))
       case unions.orStrings: return nested((v) => this.#message(element, Array.isArray(v) ? { property: v as unknown[] } : { schema: v }))

@@ -2,6 +2,8 @@
 
 /** Most objects are smaller. */
 const FIRST_SIZE = 4096
+/** Characters. */
+const SHORT = 48
 const TWO_32 = 2 ** 32
 
 export class ProtobufWriter {
@@ -24,6 +26,12 @@ export class ProtobufWriter {
 
   /** An integer; negative ones have ten bytes, as Go's. */
   varint(value: number): void {
+    if (value >= 0 && value < 128) {
+      // Nearly all: tags and lengths.
+      const at = this.#reserve(1)
+      this.#bytes[at] = value
+      return
+    }
     if (value < 0) return this.#negative(value)
     let size = 1
     for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) size++
@@ -42,9 +50,29 @@ export class ProtobufWriter {
   }
 
   string(value: string): void {
+    const { length } = value
+    if (length < SHORT && this.#ascii(value, length)) {
+      this.varint(length)
+      return
+    }
     const size = Buffer.byteLength(value)
     this.#bytes.write(value, this.#reserve(size), size, 'utf8')
     this.varint(size)
+  }
+
+  /** Without a call into native code, which costs more than a short text. */
+  #ascii(value: string, length: number): boolean {
+    const at = this.#reserve(length)
+    const bytes = this.#bytes
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 127) {
+        this.#at += length
+        return false
+      }
+      bytes[at + i] = code
+    }
+    return true
   }
 
   bytes(value: Uint8Array): void {
