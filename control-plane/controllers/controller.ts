@@ -54,7 +54,7 @@ export interface ControllerOptions {
   readonly queue?: WorkQueue
 }
 
-export const queueFor = (name: string, deps: ControllerDeps): WorkQueue => createWorkQueue({ name, clock: deps.host.clock, log: deps.host.log.child(name) })
+export const queueFor = (name: string, deps: ControllerDeps): WorkQueue => createWorkQueue({ name, clock: deps.host.clock, log: deps.host.log.child(name), metrics: deps.host.metrics })
 
 /** Ties informers, queue and reconcile together. Handlers are registered at once, so nothing that happens before `run` is missed. */
 export function createController(options: ControllerOptions): Controller {

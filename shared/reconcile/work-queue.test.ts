@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../host/fake-clock.ts'
 import { silentLog } from '../host/log.ts'
+import { Metrics } from '../base/metrics.ts'
 import { createWorkQueue } from './work-queue.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
@@ -114,4 +115,32 @@ describe('work queue', () => {
     two.abort()
     await again
   })
+})
+
+it('counts under upstream\'s names', async () => {
+  const clock = new FakeClock()
+  const stop = new AbortController()
+  const metrics = new Metrics()
+  const queue = createWorkQueue({ name: 'q', clock, log: silentLog, metrics })
+  const release = Promise.withResolvers<void>()
+  queue.add('a'); queue.add('a'); queue.add('b')
+  const text = (): string[] => metrics.render().split('\n').filter((l) => !l.startsWith('#') && !l.includes('_bucket'))
+  expect(text()).toEqual(expect.arrayContaining(['workqueue_depth{name="q"} 2', 'workqueue_adds_total{name="q"} 2']))
+  clock.advance(2000)
+  let failing = true
+  const run = queue.run(1, async (key) => {
+    if (key === 'a') await release.promise
+    if (key === 'b' && failing) { failing = false; throw new Error('once') }
+  }, stop.signal)
+  await turn()
+  clock.advance(3000)
+  expect(text()).toEqual(expect.arrayContaining(['workqueue_depth{name="q"} 1', 'workqueue_longest_running_processor_seconds{name="q"} 3', 'workqueue_unfinished_work_seconds{name="q"} 3']))
+  release.resolve()
+  await turn()
+  expect(text()).toEqual(expect.arrayContaining([
+    'workqueue_depth{name="q"} 0', 'workqueue_retries_total{name="q"} 1', 'workqueue_queue_duration_seconds_sum{name="q"} 7', 'workqueue_queue_duration_seconds_count{name="q"} 2',
+    'workqueue_work_duration_seconds_sum{name="q"} 3', 'workqueue_work_duration_seconds_count{name="q"} 2',
+  ]))
+  stop.abort()
+  await run
 })

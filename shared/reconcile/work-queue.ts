@@ -9,6 +9,8 @@
 import type { Millis } from '../base/brands.ts'
 import { isConflict, messageOf } from '../base/errors.ts'
 import type { Clock, Log } from '../base/host.ts'
+import type { Metrics } from '../base/metrics.ts'
+import { createQueueMetrics } from './queue-metrics.ts'
 
 /** What a handler may answer: nothing, or "look again after `after` milliseconds" (a success: the failure count is reset). */
 export type HandlerResult = void | { readonly after: Millis }
@@ -42,6 +44,8 @@ export interface WorkQueueOptions {
   readonly baseDelay?: Millis
   /** Default 1000 s. */
   readonly maxDelay?: Millis
+  /** Told of the queue under upstream's names, `workqueue_*`. */
+  readonly metrics?: Metrics | undefined
 }
 
 /** Delay before try `failures + 1`: base x 2^failures, at most `max`. */
@@ -64,11 +68,21 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     scheduled = true
     queueMicrotask(() => { scheduled = false; pump?.() })
   }
+  const measured = createQueueMetrics(options, () => ready.size)
+  const enter = (key: string): void => {
+    if (!ready.has(key)) measured?.ready(key)
+    ready.add(key)
+  }
   const add = (key: string): void => {
     const waiting = delayed.get(key)
     if (waiting) { waiting.timer[Symbol.dispose](); delayed.delete(key) }
-    if (processing.has(key)) again.add(key)
-    else ready.add(key)
+    if (processing.has(key)) {
+      if (!again.has(key)) measured?.added()
+      again.add(key)
+    } else {
+      if (!ready.has(key)) measured?.added()
+      enter(key)
+    }
     wake()
   }
   const addAfter = (key: string, ms: Millis): void => {
@@ -82,11 +96,13 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const addRateLimited = (key: string): void => {
     const failures = failed.get(key) ?? 0
     failed.set(key, failures + 1)
+    measured?.retried()
     addAfter(key, backoffDelay(failures, baseDelay, maxDelay))
   }
   const settle = (key: string): void => {
     processing.delete(key)
-    if (again.delete(key)) ready.add(key)
+    measured?.done(key)
+    if (again.delete(key)) enter(key)
   }
   const handle = async (key: string, handler: Handler, signal: AbortSignal): Promise<void> => {
     try {
@@ -120,6 +136,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
           if (signal.aborted || processing.size >= workers) break
           ready.delete(key)
           processing.add(key)
+          measured?.begun(key)
           void handle(key, handler, signal).finally(() => { if (signal.aborted) stop(); else wake() })
         }
       }

@@ -84,7 +84,7 @@ export class Aggregator implements Aggregation, Elsewhere {
 
   constructor(deps: AggregatorDeps) {
     this.#deps = deps
-    this.#queue = createWorkQueue({ name: 'api-services', clock: deps.host.clock, log: deps.host.log, maxDelay: RECHECK })
+    this.#queue = createWorkQueue({ name: 'api-services', clock: deps.host.clock, log: deps.host.log, maxDelay: RECHECK, metrics: deps.metrics })
     deps.registry.onChange(() => this.#queue.add(REGISTER))
     deps.metrics.collected('aggregator_unavailable_apiservice', {
       kind: 'gauge', help: 'Gauge of APIServices which are marked as unavailable broken down by APIService name.', labels: ['name'],
