@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Pod } from '../../shared/api/core-v1.ts'
 import { refs } from '../../shared/api/refs.ts'
 import { createFakeApiSource, type FakeHook } from '../../shared/client/fake-api-source.ts'
+import { Metrics } from '../../shared/base/metrics.ts'
 import { FakeClock } from '../../shared/host/fake-clock.ts'
 import { silentLog } from '../../shared/host/log.ts'
 import { systemRandom } from '../../shared/host/random.ts'
@@ -13,7 +14,8 @@ async function world(hook?: FakeHook) {
   const clock = new FakeClock()
   const source = createFakeApiSource({ clock })
   const client = source.client()
-  const host = { clock, random: systemRandom, log: silentLog }
+  const metrics = new Metrics()
+  const host = { clock, random: systemRandom, log: silentLog, metrics }
   const informers = createSharedInformers({ client: source.client(), host })
   const scheduler = startScheduler({ client: source.client(hook), informers, host })
   onTestFinished(async () => { await scheduler.close(); await informers.close() })
@@ -21,7 +23,7 @@ async function world(hook?: FakeHook) {
   const addNode = (name: string, cpu = '1') => client.create(refs.Node, { metadata: { name }, status: { allocatable: { cpu, memory: '8Gi', pods: '110' } } })
   const until = async (what: () => boolean, limit = 60_000) => { for (let t = 0; !what(); t += 20) { if (t > limit) throw new Error('not reached'); await clock.advance(20) } }
   const nodeOf = (name: string) => source.all(refs.Pod).find((p) => p.metadata.name === name)?.spec?.nodeName
-  return { clock, source, client, scheduler, create, addNode, until, nodeOf }
+  return { clock, source, client, scheduler, metrics, create, addNode, until, nodeOf }
 }
 
 describe('scheduler', () => {
@@ -32,6 +34,20 @@ describe('scheduler', () => {
     await w.until(() => w.nodeOf('p') === 'a', 0)
     await w.until(() => w.source.all(refs.Event).length === 1)
     expect(w.source.all(refs.Event)).toMatchObject([{ reason: 'Scheduled', message: 'Successfully assigned default/p to a', source: { component: 'default-scheduler' } }])
+  })
+
+  it('counts its attempts and who waits under upstream\'s names', async () => {
+    const w = await world()
+    await w.addNode('a')
+    await w.create('p')
+    await w.create('large', {}, { cpu: '8' })
+    await w.until(() => w.nodeOf('p') === 'a' && w.scheduler.queue.unschedulable === 1)
+    await w.until(() => w.metrics.render().includes('result="scheduled"'))
+    const lines = w.metrics.render().split('\n')
+    expect(lines).toEqual(expect.arrayContaining([
+      'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1', 'scheduler_schedule_attempts_total{profile="default-scheduler",result="unschedulable"} 1',
+      'scheduler_pending_pods{queue="unschedulable"} 1', 'scheduler_pending_pods{queue="active"} 0', 'scheduler_scheduling_attempt_duration_seconds_count{profile="default-scheduler",result="scheduled"} 1', 'scheduler_scheduling_algorithm_duration_seconds_count 2',
+    ]))
   })
 
   it('explains why a pod waits, once, and binds it when room is made', async () => {

@@ -3,6 +3,7 @@ import type { Pod } from '../../shared/api/core-v1.ts'
 import type { Stored } from '../../shared/api/object.ts'
 import { refs } from '../../shared/api/refs.ts'
 import { nextTurn } from '../../shared/host/turn.ts'
+import type { Millis } from '../../shared/base/brands.ts'
 import { isConflict, isNotFound, messageOf } from '../../shared/base/errors.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { ApiClient } from '../../shared/client/api-client.ts'
@@ -12,6 +13,7 @@ import { createSupervisor, type LoopHealth } from '../../shared/reconcile/superv
 import { equalJson } from '../../shared/values/json-value.ts'
 import { bind, explain } from './bind.ts'
 import { decide } from './cycle/plan.ts'
+import { createSchedulerMetrics } from './metrics.ts'
 import { podView, type PodView } from './pod-view.ts'
 import { createSchedulingQueue } from './queue/machine.ts'
 import { createSnapshot } from './snapshot.ts'
@@ -41,6 +43,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const recorder = createEventRecorder({ client, host, component: name })
   const queue = createSchedulingQueue()
   const snapshot = createSnapshot()
+  const measured = createSchedulerMetrics({ metrics: host.metrics, clock, queue, profile: name })
   const pods = informers.for(refs.Pod)
   const nodes = informers.for(refs.Node)
   const underWay = new Set<Promise<void>>()
@@ -90,16 +93,18 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const tracked = work.finally(() => { underWay.delete(tracked) })
     underWay.add(tracked)
   }
-  const place = async (view: PodView, node: string): Promise<void> => {
+  const place = async (view: PodView, node: string, since: Millis): Promise<void> => {
     const { pod } = view
     const key = keyOf(pod)
     try {
       await bind(client, pod, node)
+      measured.attempt('scheduled', since)
       recorder.event(refs.Pod, pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`)
     } catch (e) {
       snapshot.forget(pod.metadata.uid)
       // Gone, or bound by another: the informer says which.
       if (isNotFound(e)) return
+      measured.attempt('error', since)
       if (!isConflict(e)) log.warn('binding failed, will retry', { pod: key, node, error: messageOf(e) })
       const now = pods.get(pod.metadata.namespace, pod.metadata.name)
       if (now?.metadata.uid === pod.metadata.uid && waits(now)) queue.retry(key, view.priority, clock.monotonic())
@@ -124,17 +129,20 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
     const view = views.get(pod.metadata.uid) ?? podView(pod)
     const at = queue.cycle
+    const since = clock.monotonic()
     const decision = decide({ pod: view, nodes: snapshot.nodes(), seed: random.float() })
+    measured.decided(since)
     switch (decision.kind) {
       case 'bind':
         queue.done(key)
         views.delete(pod.metadata.uid)
         snapshot.assume(view, decision.node)
-        background(place(view, decision.node))
+        background(place(view, decision.node, since))
         break
       case 'rejected': case 'refused':
         views.set(pod.metadata.uid, view)
         queue.failed(key, view.priority, at, clock.monotonic())
+        measured.attempt(decision.kind === 'rejected' ? 'unschedulable' : 'error', since)
         background(tell(pod, decision.kind === 'rejected' ? 'Unschedulable' : 'SchedulerError', decision.message, true))
         break
     }
