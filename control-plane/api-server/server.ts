@@ -47,11 +47,12 @@ export class HttpsServer {
     })
     this.#server.maxConnections = MAX_CONNECTIONS
     const broken = (where: string) => (error: unknown): void => log.error(`${where} failed outside its error handling`, { error: error as Error, stack: (error as Error).stack })
-    this.#server.on('request', (req, res) => void pipeline.handle(req, res).catch(broken('request')))
+    // Whoever waits for an answer that will not come sees the connection end.
+    this.#server.on('request', (req, res) => void pipeline.handle(req, res).catch((e: unknown) => { broken('request')(e); res.destroy() }))
     this.#server.on('upgrade', (req, socket: Socket, head) => {
       this.#upgraded.add(socket)
       socket.on('close', () => this.#upgraded.delete(socket))
-      pipeline.upgrade(req, socket, head).catch(broken('upgrade'))
+      pipeline.upgrade(req, socket, head).catch((e: unknown) => { broken('upgrade')(e); socket.destroy() })
     })
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       log.debug('unreadable request', { error })

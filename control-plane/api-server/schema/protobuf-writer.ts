@@ -56,7 +56,9 @@ export class ProtobufWriter {
       return
     }
     const size = Buffer.byteLength(value)
-    this.#bytes.write(value, this.#reserve(size), size, 'utf8')
+    // Reserved first: that may be in another buffer.
+    const at = this.#reserve(size)
+    this.#bytes.write(value, at, size, 'utf8')
     this.varint(size)
   }
 
@@ -76,7 +78,8 @@ export class ProtobufWriter {
   }
 
   bytes(value: Uint8Array): void {
-    this.#bytes.set(value, this.#reserve(value.length))
+    const at = this.#reserve(value.length)
+    this.#bytes.set(value, at)
     this.varint(value.length)
   }
 
