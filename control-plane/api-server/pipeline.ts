@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Status } from '../../shared/api/meta-v1.ts'
 import type { Log } from '../../shared/base/host.ts'
 import type { Metrics } from '../../shared/base/metrics.ts'
 import { internal, messageOf, StatusError } from '../../shared/base/errors.ts'
@@ -68,6 +69,12 @@ const MAX_AUDIT_ID = 64
 const NO_BYTES = Buffer.alloc(0)
 const NOBODY: User = { name: '', groups: [] }
 
+/** What the audit log keeps of a refusal. */
+function toldOf(error: StatusError): Partial<Status> {
+  const { message, reason, details, status } = error.toStatus()
+  return { code: error.code, status: status ?? 'Failure', ...(message ? { message } : {}), ...(reason ? { reason } : {}), ...(details ? { details } : {}) }
+}
+
 export class Pipeline {
   readonly #deps: PipelineDeps
   readonly #metrics: RequestMetrics
@@ -103,11 +110,18 @@ export class Pipeline {
     const info = parseRequest(req.method ?? 'GET', req.url ?? '/')
     const { streams, authenticator, aggregation } = this.#deps
     socket.on('error', (error) => this.#deps.log.debug('upgraded connection failed', { path: info.path, error }))
+    let audited: Audited | undefined
+    const audit = (user: User): void => {
+      audited = this.#deps.auditor?.begin({ info, req, socket, auditId: this.#auditId(req), longRunning: true, user: user.impersonator ?? user, ...(user.impersonator ? { impersonated: user } : {}) })
+    }
+    let known = false
     try {
       const user = await authenticator.authenticate(req)
+      known = true
       if (streams?.dial && !info.isResourceRequest && info.path.startsWith('/bramble/')) return streams.dial(info.path, nodeOf(user), req, socket, head)
+      audit(user)
       // Upstream's verb for a stream opened by GET is `get`; opened by POST it is `create`.
-      this.#authorize(info, user)
+      this.#authorize(info, user, audited)
       const lasting = this.#lasting.open(user.name)
       const counted = this.#metrics.longRunning(info)
       socket.once('close', () => { lasting[Symbol.dispose](); counted[Symbol.dispose]() })
@@ -118,7 +132,10 @@ export class Pipeline {
       if (info.subresource !== 'log') await admitConnect(this.#deps.ctx, this.#deps.registry, info, user)
       await streams.handle({ ...info, user }, req, socket, head)
     } catch (e) {
+      // Who is not known is written down too, as nobody.
+      if (!known) audit(NOBODY)
       const error = this.#statusOf(e, info)
+      audited?.refused(toldOf(error))
       const body = `${JSON.stringify(error.toStatus())}\n`
       socket.end(`HTTP/1.1 ${error.code} ${error.reason || 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
     }
@@ -245,8 +262,6 @@ export class Pipeline {
     const error = this.#statusOf(e, info)
     // Who is not known is written down too, as nobody.
     call.audited ??= call.user ? undefined : this.#deps.auditor?.begin({ info, req, res, auditId: call.auditId, longRunning, user: NOBODY })
-    const { message, reason, details, status } = error.toStatus()
-    const told = { code: error.code, status: status ?? 'Failure', ...(message ? { message } : {}), ...(reason ? { reason } : {}), ...(details ? { details } : {}) }
     if (res.headersSent) {
       // What was sent cannot be taken back: a broken connection is the only way to say that it is not whole.
       req.socket.destroy()
@@ -256,6 +271,6 @@ export class Pipeline {
       if (!req.complete) res.setHeader('Connection', 'close')
       await this.#sendRefusal(call, error)
     }
-    call.audited?.stage(e instanceof StatusError ? 'ResponseComplete' : 'Panic', told)
+    call.audited?.stage(e instanceof StatusError ? 'ResponseComplete' : 'Panic', toldOf(error))
   }
 }

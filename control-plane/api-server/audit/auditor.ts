@@ -1,5 +1,6 @@
 /** Follows requests and writes down what the policy says, off their path: a line is made when the answer is out, written with its neighbours. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Status } from '../../../shared/api/meta-v1.ts'
 import type { Clock } from '../../../shared/base/host.ts'
 import type { Metrics } from '../../../shared/base/metrics.ts'
@@ -19,7 +20,8 @@ const MAX_RESPONSE = 1 << 20
 
 export interface AuditorDeps { readonly policy: Policy; readonly sink: AuditSink; readonly clock: Clock; readonly metrics: Metrics }
 
-export interface Call { readonly info: RequestInfo; readonly req: IncomingMessage; readonly res: ServerResponse; readonly user: User; readonly impersonated?: User; readonly auditId: string; readonly longRunning: boolean }
+/** `socket`: of a request that switches protocols, which has no `res`. */
+export interface Call { readonly info: RequestInfo; readonly req: IncomingMessage; readonly res?: ServerResponse; readonly socket?: Duplex; readonly user: User; readonly impersonated?: User; readonly auditId: string; readonly longRunning: boolean }
 
 export class Auditor {
   readonly #deps: AuditorDeps
@@ -59,6 +61,9 @@ export class Audited {
   #body: Buffer | undefined
   #answer: Buffer[] = []
   #answerSize = 0
+  /** Of an upgrade: what was answered. */
+  #code = 0
+  #refusal: Partial<Status> | undefined
 
   constructor(call: Call, verdict: Verdict, clock: Clock, emit: (event: AuditEvent) => void) {
     this.#call = call
@@ -66,14 +71,20 @@ export class Audited {
     this.#clock = clock
     this.#emit = emit
     this.#received = clock.now()
-    if (verdict.level === 'RequestResponse' && !call.longRunning) this.#record(call)
-    if (call.longRunning) this.#announce(call.res)
+    const { req, res, socket } = call
+    if (socket) this.#follow(socket)
+    else if (!res) throw new Error('a request without an answer')
+    else if (call.longRunning) this.#announce(res)
+    else if (verdict.level === 'RequestResponse') this.#record(req, res)
   }
 
   /** `authorization.k8s.io/decision` and its like. */
   annotate(key: string, value: string): void { this.#annotations[key] = value }
 
   took(body: Buffer): void { if (this.#verdict.level !== 'Metadata') this.#body = body }
+
+  /** What an upgrade was refused with; written down when its connection is closed. */
+  refused(status: Partial<Status>): void { this.#refusal = status }
 
   /** Writes the line of a stage. `complete`: the answer went out, or its status. */
   stage(stage: Stage, status?: Partial<Status>): void {
@@ -88,7 +99,7 @@ export class Audited {
     this.#emit({
       kind: 'Event', apiVersion: 'audit.k8s.io/v1', level, auditID: auditId, stage, requestURI: req.url ?? '', verb: info.verb, user: userOf(user),
       ...(impersonated ? { impersonatedUser: userOf(impersonated) } : {}), sourceIPs: [req.socket.remoteAddress ?? ''], ...(agent ? { userAgent: agent } : {}), ...(ref ? { objectRef: ref } : {}),
-      ...(received ? {} : { responseStatus: { metadata: {}, ...status, code: status?.code ?? res.statusCode } }), ...(requestObject === undefined ? {} : { requestObject }), ...(responseObject === undefined ? {} : { responseObject }),
+      ...(received ? {} : { responseStatus: { metadata: {}, ...status, code: status?.code ?? res?.statusCode ?? this.#code } }), ...(requestObject === undefined ? {} : { requestObject }), ...(responseObject === undefined ? {} : { responseObject }),
       requestReceivedTimestamp: microTime(this.#received), stageTimestamp: microTime(this.#clock.now()), ...(received || !Object.keys(this.#annotations).length ? {} : { annotations: this.#annotations }),
     })
   }
@@ -102,7 +113,7 @@ export class Audited {
   }
 
   /** Keeps what is written to the client. Compression is asked away first: what is logged is what was said. */
-  #record({ req, res }: Call): void {
+  #record(req: IncomingMessage, res: ServerResponse): void {
     delete req.headers['accept-encoding']
     const keep = (chunk: unknown): void => {
       if (!Buffer.isBuffer(chunk) && typeof chunk !== 'string') return
@@ -114,6 +125,20 @@ export class Audited {
     const { write, end } = res
     res.write = ((...args: Parameters<typeof write>) => { keep(args[0]); return write.apply(res, args) }) as typeof write
     res.end = ((...args: Parameters<typeof end>) => { keep(args[0]); return end.apply(res, args) }) as typeof end
+  }
+
+  /** The first thing written is the answer's head, by whoever writes it: 101 begins a stream, whose end is a line of its own. */
+  #follow(socket: Duplex): void {
+    const { write, end } = socket
+    const answered = (chunk: unknown): void => {
+      Object.assign(socket, { write, end })
+      if (typeof chunk !== 'string' && !Buffer.isBuffer(chunk)) return
+      this.#code = Number(/^HTTP\/1\.1 (\d{3})/.exec(chunk.slice(0, 16).toString())?.[1] ?? 0)
+      if (this.#code === 101) this.stage('ResponseStarted')
+    }
+    socket.write = ((...args: Parameters<typeof write>) => { answered(args[0]); return write.apply(socket, args) }) as typeof write
+    socket.end = ((...args: Parameters<typeof end>) => { answered(args[0]); return end.apply(socket, args) }) as typeof end
+    socket.once('close', () => this.stage('ResponseComplete', this.#refusal))
   }
 
   /** A watch is worth a line when it begins. */
