@@ -11,6 +11,7 @@ import { RotatingFile } from '../../shared/host/rotating-file.ts'
 import { policyFaults } from './audit/rules.ts'
 import type { FakeCluster } from './fake-cluster.ts'
 import { startFakeCluster } from './fake-cluster.ts'
+import { loadProtobufEncoder } from './schema/protobuf-encode.ts'
 
 let cluster: FakeCluster
 let agent: Agent
@@ -110,6 +111,16 @@ describe('audit', () => {
       { level: 'Metadata', verb: 'create', objectRef: { resource: 'secrets' }, responseStatus: { code: 201 } },
     ])
     expect(lines.join('')).not.toContain('hunter2')
+  })
+
+  it('reads protobuf both ways', async () => {
+    const body = (await loadProtobufEncoder()).encode({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'proto' }, data: { k: 'v' } })
+    lines.length = 0
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const type = 'application/vnd.kubernetes.protobuf'
+    request(`${cluster.url}${MAPS}`, { agent, method: 'POST', headers: { 'Content-Type': type, Accept: type, 'Content-Length': body.length } }, (res) => { res.resume().on('end', resolve) }).end(body)
+    await promise
+    expect(lines.map((l) => JSON.parse(l) as object)).toMatchObject([{ responseStatus: { code: 201 }, requestObject: { kind: 'ConfigMap', metadata: { name: 'proto' }, data: { k: 'v' } }, responseObject: { kind: 'ConfigMap', metadata: { name: 'proto', uid: expect.any(String) as string }, data: { k: 'v' } } }])
   })
 
   it('refuses a policy by what is wrong in it', () => {

@@ -2,6 +2,7 @@
 import type { Status } from '../../../shared/api/meta-v1.ts'
 import type { User } from '../authn/user.ts'
 import type { RequestInfo } from '../request-info.ts'
+import { readProtobuf } from '../schema/protobuf.ts'
 import type { Level, Stage } from './rules.ts'
 
 export interface AuditEvent {
@@ -42,12 +43,12 @@ export function objectRef(info: RequestInfo, body: unknown): object | undefined 
   }
 }
 
-/** What the log keeps of a body: JSON as it is, anything else (protobuf, YAML) by its size, so that no line is half of one. */
+/** What the log keeps of a body: JSON and what protobuf stands for, anything else (YAML) by its size, so that no line is half of one. */
 export function bodyObject(bytes: Buffer | undefined, omitManagedFields: boolean): unknown {
   if (!bytes?.length) return undefined
-  let value: unknown
+  let value: unknown = readProtobuf(bytes)
   try {
-    value = JSON.parse(bytes.toString())
+    value ??= JSON.parse(bytes.toString())
   } catch {
     return { kind: 'Unknown', contentLength: bytes.length }
   }

@@ -2,7 +2,7 @@
  * Objects as `application/vnd.kubernetes.protobuf`, for clients that ask for it (client-go's typed ones, the kubelet). The numbers of the fields are
  * those the decoder uses. What is absent in JSON is absent here too, where Go writes zeros: both read as the same.
  */
-import { loadProtobufTables, type ProtobufTables, unions } from './protobuf-tables.ts'
+import { loadProtobufTables, type ProtobufTables, schemaOf, unions } from './protobuf-tables.ts'
 import { ProtobufWriter } from './protobuf-writer.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -13,18 +13,9 @@ interface Field { readonly name: string; readonly tag: number; readonly containe
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00])
 /** Empty contentEncoding and contentType, as Go writes them. */
 const UNKNOWN_TAIL = Buffer.from([0x1a, 0x00, 0x22, 0x00])
-/** Kinds of `meta/v1` that go under any group's version. */
-const META = 'meta-v1.'
 
 /** Wire types by element; messages and whatever has a length are 2. */
 const wireOf: Readonly<Record<string, number>> = { bool: 0, int32: 0, int64: 0, double: 1 }
-
-/** The schema of a kind, `core-v1.Pod`; undefined for groups that are nobody's of ours. */
-function schemaKey(apiVersion: string, kind: string): string {
-  const slash = apiVersion.indexOf('/')
-  const group = slash < 0 ? 'core' : apiVersion.slice(0, slash)
-  return `${group.includes('.') && !group.endsWith('.k8s.io') ? '' : group.split('.')[0]}-${apiVersion.slice(slash + 1) || 'v1'}.${kind}`
-}
 
 export interface ProtobufEncoder {
   /** Whether objects of this kind have a protobuf form. */
@@ -52,12 +43,7 @@ class Encoder implements ProtobufEncoder {
 
   constructor(tables: ProtobufTables) { this.#tables = tables }
 
-  #schema(apiVersion: string, kind: string): string | undefined {
-    const key = schemaKey(apiVersion, kind)
-    return this.#tables[key] ? key : this.#tables[META + kind] ? META + kind : undefined
-  }
-
-  knows(apiVersion: string, kind: string): boolean { return this.#schema(apiVersion, kind) !== undefined }
+  knows(apiVersion: string, kind: string): boolean { return schemaOf(this.#tables, apiVersion, kind) !== undefined }
 
   encode(object: Json): Buffer {
     const { apiVersion = 'v1', kind = '' } = object as { apiVersion?: string; kind?: string }
@@ -100,7 +86,7 @@ class Encoder implements ProtobufEncoder {
   }
 
   #known(apiVersion: string, kind: string): string {
-    const schema = this.#schema(apiVersion, kind)
+    const schema = schemaOf(this.#tables, apiVersion, kind)
     if (!schema) throw new Error(`${apiVersion} ${kind} has no protobuf form`)
     return schema
   }

@@ -64,3 +64,14 @@ let loaded: Promise<ProtobufTables> | undefined
 export function loadProtobufTables(): Promise<ProtobufTables> {
   return (loaded ??= import('./generated/protobuf.json', { with: { type: 'json' } }).then((module) => ({ ...(module.default as unknown as ProtobufTables), ...extensionGroups })))
 }
+
+/** Kinds of `meta/v1` go under any group's version. */
+const META = 'meta-v1.'
+
+/** The schema of a kind, `core-v1.Pod`; undefined for what has no message, all of groups that are nobody's of ours. */
+export function schemaOf(tables: ProtobufTables, apiVersion: string, kind: string): string | undefined {
+  const slash = apiVersion.indexOf('/')
+  const group = slash < 0 ? 'core' : apiVersion.slice(0, slash)
+  const key = `${group.includes('.') && !group.endsWith('.k8s.io') ? '' : group.split('.')[0]}-${apiVersion.slice(slash + 1) || 'v1'}.${kind}`
+  return tables[key] ? key : tables[META + kind] ? META + kind : undefined
+}

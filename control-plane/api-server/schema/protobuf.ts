@@ -4,7 +4,7 @@
  */
 import { badRequest } from '../../../shared/base/errors.ts'
 import { setMember } from '../../../shared/values/json-value.ts'
-import { loadProtobufTables, type ProtobufTables, unions } from './protobuf-tables.ts'
+import { loadProtobufTables, type ProtobufTables, schemaOf, unions } from './protobuf-tables.ts'
 
 type Fields = ReadonlyMap<number, { readonly name: string; readonly container: '' | '[]' | '{}' | '~'; readonly element: string }>
 type Json = Record<string, unknown>
@@ -92,10 +92,14 @@ export interface ProtobufDecoder {
 }
 
 let loaded: Promise<ProtobufDecoder> | undefined
+let ready: Decoder | undefined
 
 export function loadProtobuf(): Promise<ProtobufDecoder> {
-  return (loaded ??= loadProtobufTables().then((tables) => new Decoder(tables)))
+  return (loaded ??= loadProtobufTables().then((tables) => (ready = new Decoder(tables))))
 }
+
+/** What a body in an envelope says, for a reader who does not wait (the audit log); undefined where it says nothing readable, or nothing was decoded yet. */
+export const readProtobuf = (body: Buffer): object | undefined => (body.subarray(0, 4).equals(MAGIC) ? ready?.read(body) : undefined)
 
 class Decoder implements ProtobufDecoder {
   readonly #tables: ProtobufTables
@@ -103,18 +107,18 @@ class Decoder implements ProtobufDecoder {
   constructor(tables: ProtobufTables) { this.#tables = tables }
 
   decode(schema: string, body: Buffer): Json {
-    if (!body.subarray(0, 4).equals(MAGIC)) throw malformed('it does not begin as one')
-    const envelope = new Reader(body.subarray(4))
-    let [apiVersion, kind] = ['', '']
-    let raw: Buffer = Buffer.alloc(0)
-    while (!envelope.done) {
-      const tag = Number(envelope.varint())
-      const value = envelope.value(tag & 7)
-      if (tag >>> 3 === 1 && Buffer.isBuffer(value)) ({ apiVersion, kind } = typeMeta(value))
-      else if (tag >>> 3 === 2 && Buffer.isBuffer(value)) raw = value
-      else if (tag >>> 3 === 3 && Buffer.isBuffer(value) && value.length) throw malformed(`content encoding ${value.toString()} is not supported`)
-    }
+    const { apiVersion, kind, raw } = opened(body)
     return { ...(kind ? { kind } : {}), ...(apiVersion ? { apiVersion } : {}), ...this.#message(schema, raw, 0) }
+  }
+
+  read(body: Buffer): Json | undefined {
+    try {
+      const { apiVersion, kind } = opened(body)
+      const schema = schemaOf(this.#tables, apiVersion, kind)
+      return schema === undefined ? undefined : this.decode(schema, body)
+    } catch {
+      return undefined // what is malformed was refused already; there is nothing to say of it
+    }
   }
 
   #fieldsOf(schema: string): Fields {
@@ -201,6 +205,21 @@ class Decoder implements ProtobufDecoder {
     const value = this.#message(element, bytes, depth + 1)
     return lines?.length === 1 && lines[0] === '1 items []string' ? value.items ?? [] : value
   }
+}
+
+function opened(body: Buffer): { apiVersion: string; kind: string; raw: Buffer } {
+  if (!body.subarray(0, 4).equals(MAGIC)) throw malformed('it does not begin as one')
+  const envelope = new Reader(body.subarray(4))
+  let [apiVersion, kind] = ['', '']
+  let raw: Buffer = Buffer.alloc(0)
+  while (!envelope.done) {
+    const tag = Number(envelope.varint())
+    const value = envelope.value(tag & 7)
+    if (tag >>> 3 === 1 && Buffer.isBuffer(value)) ({ apiVersion, kind } = typeMeta(value))
+    else if (tag >>> 3 === 2 && Buffer.isBuffer(value)) raw = value
+    else if (tag >>> 3 === 3 && Buffer.isBuffer(value) && value.length) throw malformed(`content encoding ${value.toString()} is not supported`)
+  }
+  return { apiVersion, kind, raw }
 }
 
 function typeMeta(bytes: Buffer): { apiVersion: string; kind: string } {
