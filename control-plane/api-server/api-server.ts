@@ -22,6 +22,7 @@ import type { AuditSink } from './audit/auditor.ts'
 import { Auditor } from './audit/auditor.ts'
 import type { Policy as AuditPolicy } from './audit/rules.ts'
 import { Authenticator } from './authn/authenticator.ts'
+import { LegacyTokenUse } from './authn/legacy-token-use.ts'
 import type { ServedDocument } from './authn/openid-documents.ts'
 import { openIdDocuments } from './authn/openid-documents.ts'
 import type { TokenIssuer, TokenVerifier } from './authn/service-account.ts'
@@ -154,7 +155,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     failure = `${what} are not followed: ${messageOf(e)}`
     log.error(`following ${what} failed; readiness is off`, { error: e as Error })
   })
-  const authenticator = new Authenticator({ store, objects, clock: host.clock, authorizer, ...(deps.tokens ? { tokens: deps.tokens } : {}) })
+  const authenticator = new Authenticator({ store, objects, clock: host.clock, authorizer, usedLegacy: (namespace, secret) => legacyUse.used(namespace, secret), ...(deps.tokens ? { tokens: deps.tokens } : {}) })
   const reviewing = { authorizer, authenticator, now: () => host.clock.now() }
   const metrics = host.metrics ?? new Metrics()
   collectStoreMetrics(metrics, store, registry)
@@ -176,6 +177,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   })
   const server = new HttpsServer({ tls: deps.tls, pipeline, clock: host.clock, log })
   const customResources = new CustomResources({ store, objects, registry, webhooks, client: client(componentUser('apiserver')), host: { ...host, log } })
+  const legacyUse = new LegacyTokenUse({ store, objects, client: client(componentUser('apiserver')), clock: host.clock, log })
   const dangling = new DanglingStatus({ store, client: client(componentUser('apiserver')), clock: host.clock, log })
   const policyStatus = new PolicyStatus({ registered, registry, client: client(componentUser('apiserver')), log })
   const following = Promise.all([

@@ -28,6 +28,8 @@ export interface AuthenticatorDeps {
   readonly tokens?: TokenVerifier
   /** Decides who may impersonate whom. */
   readonly authorizer: Authorizer
+  /** Told of each good use of a token that lives in a Secret; must not wait. */
+  readonly usedLegacy?: (namespace: string, secret: string) => void
 }
 
 /** `audiences`: those of the ones asked for that the token is meant for. */
@@ -74,6 +76,7 @@ export class Authenticator {
     }
     const claims = await this.#claims(token)
     if (!claims || !isBound({ store, objects }, claims, token, clock.now())) return undefined
+    if (claims.legacySecret !== undefined) this.#deps.usedLegacy?.(claims.namespace, claims.legacySecret)
     const meant = wanted.filter((a) => claims.audiences.includes(a))
     return meant.length ? { user: serviceAccountUser(claims), audiences: meant } : undefined
   }

@@ -11,6 +11,7 @@ export interface ObjectReader { readonly store: Pick<Store, 'get'>; readonly obj
 
 /** Upstream's leeway: an object on its way out keeps its tokens for a minute past its time, so that it can still end well. */
 const LEEWAY = 60_000
+const INVALID_SINCE = 'kubernetes.io/legacy-token-invalid-since'
 
 /** Decided from the newest state each time: a token is invalid the moment its object is gone or another has its name. */
 export function isBound(reader: ObjectReader, claims: ServiceAccountClaims, token: string, now: number): boolean {
@@ -35,7 +36,8 @@ function isThere(object: KubeObject | undefined, uid: string, now: number): bool
 }
 
 function holds(secret: Secret | undefined, token: string): boolean {
-  if (!secret || secret.metadata?.deletionTimestamp) return false
+  // Marked by whoever cleans up: upstream's controller, an administrator.
+  if (!secret || secret.metadata?.deletionTimestamp || secret.metadata?.labels?.[INVALID_SINCE]) return false
   const [kept, given] = [Buffer.from(secret.data?.token ?? '', 'base64'), Buffer.from(token)]
   return kept.length === given.length && timingSafeEqual(kept, given)
 }
