@@ -247,11 +247,18 @@ describe('a server behind a Service', () => {
     })
   })
 
-  it('is not trusted with another certificate', async () => {
+  it('is not trusted with another certificate; what was under way goes on', async () => {
+    const agent = await agentFor('admin', ['system:masters'])
+    const watching = request(`${cluster.url}${ROOT}/namespaces/default/flunders?watch=true`, { agent }).end()
+    const [stream] = await once(watching, 'response') as [IncomingMessage]
     const { metadata } = await cluster.admin.get(apiServiceRef, { name: NAME })
     await cluster.admin.update(apiServiceRef, { ...registered({ caBundle: Buffer.from(cluster.ca.certPem).toString('base64') }), metadata: { ...metadata } })
     expect(await admin(`${ROOT}/namespaces/default/flunders`)).toMatchObject({ code: 503, text: 'error trying to reach service: tls: failed to verify certificate: x509: certificate signed by unknown authority\n' })
     const again = await cluster.admin.get(apiServiceRef, { name: NAME })
+    extension.event('still')
+    expect(String((await once(stream, 'data') as [Buffer])[0])).toContain('"still"')
+    watching.on('error', () => undefined)
+    watching.destroy()
     const { caBundle: _none, ...spec } = registered().spec ?? {}
     await cluster.admin.update(apiServiceRef, { metadata: again.metadata, spec: { ...spec, insecureSkipTLSVerify: true } as NonNullable<APIService['spec']> })
     expect(await admin(`${ROOT}/namespaces/default/flunders`)).toMatchObject({ code: 200 })

@@ -129,7 +129,7 @@ export class Aggregator implements Aggregation, Elsewhere {
     await this.#follow(this.#prefix, signal, () => this.#read())
     this.#followingServices?.abort()
     await work
-    for (const { client } of this.#remotes.values()) client.close()
+    for (const { client } of this.#remotes.values()) client.destroy()
   }
 
   /** `changed` gets the keys, or nothing where any may have changed. */

@@ -134,8 +134,14 @@ export class RemoteClient implements RemoteServer {
   /** As messages name it. */
   urlOf(path: string): string { return `https://${this.target.name}.${this.target.namespace}.svc:${this.target.port}${path}` }
 
-  /** Ends kept connections; requests under way end by themselves. */
-  close(): void { this.#agent.destroy() }
+  /** Ends kept connections; requests under way end by themselves, and theirs with them. */
+  close(): void {
+    this.#agent.keepSocketAlive = () => false
+    for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+  }
+
+  /** Ends everything. */
+  destroy(): void { this.#agent.destroy() }
 
   #endpoint(): Dial | undefined {
     try {
