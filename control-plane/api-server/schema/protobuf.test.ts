@@ -76,6 +76,12 @@ describe('encoded and decoded', () => {
     expect(decoder.decode('apps-v1.Deployment', encoder.encode(deployment))).toEqual(deployment)
   })
 
+  it('zeros that Go\'s JSON always has are there', () => {
+    const set = { kind: 'DaemonSet', apiVersion: 'apps/v1', status: { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 2, numberReady: 0 } }
+    expect(decoder.decode('apps-v1.DaemonSet', encoder.encode(set))).toEqual(set)
+    expect(decoder.decode('apps-v1.DaemonSet', encoder.encode({ ...set, status: { ...set.status, numberAvailable: 0 } }))).toEqual(set)
+  })
+
   it('schemas say the same, zeros and all', () => {
     const spec = { minimum: 0, maxItems: 0, default: 0, enum: [false, 'a', null], items: { type: 'string' }, additionalProperties: false, properties: { a: { additionalProperties: { type: 'integer' }, 'x-kubernetes-preserve-unknown-fields': true } }, $ref: '#/x' }
     const crd = { kind: 'CustomResourceDefinition', apiVersion: 'apiextensions.k8s.io/v1', spec: { versions: [{ name: 'v1', served: true, schema: { openAPIV3Schema: spec } }] } }

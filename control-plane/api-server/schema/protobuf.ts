@@ -5,8 +5,10 @@
 import { badRequest } from '../../../shared/base/errors.ts'
 import { setMember } from '../../../shared/values/json-value.ts'
 import { loadProtobufTables, type ProtobufTables, schemaOf, unions } from './protobuf-tables.ts'
+import { tableOf } from './tables.ts'
 
-type Fields = ReadonlyMap<number, { readonly name: string; readonly container: '' | '[]' | '{}' | '~'; readonly element: string }>
+/** `always`: Go's JSON has the number or boolean even where it is zero. */
+type Fields = ReadonlyMap<number, { readonly name: string; readonly container: '' | '[]' | '{}' | '~'; readonly element: string; readonly always: boolean }>
 type Json = Record<string, unknown>
 
 /** `k8s\0`, then `runtime.Unknown` (`k8s.io/apimachinery/pkg/runtime/serializer/protobuf`). */
@@ -16,8 +18,8 @@ const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00])
 const MAX_DEPTH = 256
 
 /**
- * Go encodes a zero where a plain number or boolean is not set, so zeros mean "absent"; but for these fields, pointers in Go, a zero is only
- * there when somebody wrote it.
+ * Go encodes a zero where a plain number or boolean is not set, so zeros mean "absent", but for required fields; and for these fields, pointers in
+ * Go, a zero is only there when somebody wrote it.
  */
 const meaningfulZero = new Set([
   'activeDeadlineSeconds', 'allocateLoadBalancerNodePorts', 'allowPrivilegeEscalation', 'allowVolumeExpansion', 'attachRequired', 'automountServiceAccountToken', 'averageUtilization',
@@ -126,10 +128,11 @@ class Decoder implements ProtobufDecoder {
     if (!fields) {
       const lines = this.#tables[schema]
       if (!lines) throw malformed(`no such message: ${schema}`)
+      const types = tableOf(schema)
       fields = new Map(lines.map((line) => {
         const [number, name = '', type = ''] = line.split(' ')
         const container = type.startsWith('[]') ? '[]' : type.startsWith('{}') ? '{}' : type.startsWith('~') ? '~' : ''
-        return [Number(number), { name, container, element: type.slice(container.length) }] as const
+        return [Number(number), { name, container, element: type.slice(container.length), always: types?.[name]?.endsWith('!') === true }] as const
       }))
       this.#fields.set(schema, fields)
     }
@@ -147,13 +150,13 @@ class Decoder implements ProtobufDecoder {
       const field = fields.get(tag >>> 3)
       // A field of a newer version: dropped, as JSON's unknown fields are.
       if (!field) continue
-      const { name, container, element } = field
+      const { name, container, element, always } = field
       if (container === '~') Object.assign(out, this.#message(element, asBytes(raw), depth + 1))
       else if (container === '{}') setMember((out[name] ??= {}) as Json, ...this.#entry(element, asBytes(raw), depth))
       else if (container === '[]') ((out[name] ??= []) as unknown[]).push(...this.#items(element, raw, depth))
       else {
         const value = this.#value(element, raw, depth)
-        const absent = value === undefined || (isZero(value, schema, name) && !(pointers.has(element) && !plainPorts.has(name)))
+        const absent = value === undefined || (isZero(value, schema, name) && !(always && value !== '') && !(pointers.has(element) && !plainPorts.has(name)))
         if (!absent) out[name] = value
       }
     }
