@@ -98,6 +98,15 @@ describe('the client\'s order', () => {
     expect(await ask(path, accept)).toMatchObject({ code: 200, type })
   })
 
+  it('YAML has no anchors, and quotes what an older reader takes for more than a text', async () => {
+    expect(parse((await ask('/apis', 'application/yaml')).bytes.toString())).toEqual(JSON.parse((await ask('/apis', 'application/json')).bytes.toString()))
+    await cluster.admin.create(refs.ConfigMap, { metadata: { name: 'odd', namespace: 'default' }, data: { a: 'yes', b: '1e3', c: '010', d: 'two\nlines\n', e: '' } })
+    const text = (await ask('/api/v1/namespaces/default/configmaps/odd', 'application/yaml')).bytes.toString()
+    expect(text).toContain('  a: "yes"\n  b: "1e3"\n  c: "010"\n  d: |\n    two\n    lines\n  e: ""\nkind: ConfigMap\n')
+    expect(text).toMatch(/^apiVersion: v1\ndata:/)
+    expect(text).toMatch(/creationTimestamp: "?\d{4}/)
+  })
+
   it('YAML is the object', async () => {
     const { bytes } = await ask('/api/v1/namespaces/default/configmaps/a', 'application/yaml')
     expect(parse(bytes.toString())).toEqual(await cluster.admin.get(refs.ConfigMap, { namespace: 'default', name: 'a' }))

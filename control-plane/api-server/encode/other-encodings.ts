@@ -16,7 +16,8 @@ export interface Encoded { readonly bytes: Buffer; readonly contentType: string 
 export async function encoded(value: KubeObject, encoding: Encoding): Promise<Encoded> {
   if (encoding === 'yaml') {
     const { stringify } = await import('yaml')
-    return { bytes: Buffer.from(stringify(value, { sortMapEntries: true, lineWidth: 0 })), contentType: 'application/yaml' }
+    // Readers of YAML 1.1, Go's among them, take `yes` and a bare time for more than a text.
+    return { bytes: Buffer.from(stringify(value, { version: '1.1', sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })), contentType: 'application/yaml' }
   }
   const encoder = await loadProtobufEncoder()
   if (encoding === 'protobuf' && value.kind && encoder.knows(value.apiVersion ?? 'v1', value.kind)) return { bytes: encodeWhole(encoder, value), contentType: PROTOBUF }
