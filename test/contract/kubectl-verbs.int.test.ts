@@ -1,6 +1,7 @@
 /** The verbs of kubectl that talk to a server, without a node: what they print and what they leave behind. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { start } from '../../shared/host/exec.ts'
 import { createKeyAndCsr } from '../../shared/pki/certificates.ts'
@@ -243,7 +244,7 @@ describe.each(contractKubectls)('kubectl $version', (binary) => {
     expect(await kubectl.run(['kustomize', dir])).toContain('name: k-m')
     expect(await kubectl.run('config current-context')).not.toBe('')
     expect(await kubectl.json('version')).toMatchObject({ serverVersion: { major: '1', minor: '33', gitVersion: expect.stringMatching(/^v1\.33\./) as unknown } })
-    expect((await kubectl.run('cluster-info')).replace(/\u001b\[[\d;]*m/g, '')).toMatch(/^Kubernetes control plane is running at https:\/\//)
+    expect(stripVTControlCharacters(await kubectl.run('cluster-info'))).toMatch(/^Kubernetes control plane is running at https:\/\//)
     expect((await kubectl.said('top pods')).err).toMatch(/Metrics not available for pod|No resources found|metrics not available/)
   })
 
