@@ -62,7 +62,7 @@ describe.concurrent('every verb, and the tables', () => {
     expect((await kubectl.said('apply -f -', annotated)).out).toBe(`${id} configured`)
     expect((await kubectl.said('apply --server-side --field-manager=side -f -', manifest)).out).toBe(`${id} serverside-applied`)
     const stored = JSON.parse(await get('json')) as Stored
-    expect((await kubectl.said('replace -f -', { ...stored, metadata: { ...stored.metadata, annotations: { replaced: 'yes' } } })).out).toBe(`${id} replaced`)
+    expect((await kubectl.said('replace -f -', { ...stored, metadata: { ...stored.metadata, resourceVersion: undefined, annotations: { replaced: 'yes' } } })).out).toBe(`${id} replaced`)
     expect(await get('jsonpath={.metadata.annotations.replaced}')).toBe('yes')
     expect((await kubectl.run(['delete', resource, name])).trim()).toBe(`${id.replace('/', ' "')}" deleted`)
     expect((await kubectl.said(['get', resource, name])).err).toBe(`Error from server (NotFound): ${resource.replace(/\.v1\.$/, '')} "${name}" not found`)
