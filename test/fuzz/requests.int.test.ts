@@ -1,6 +1,7 @@
 /**
  * A control plane under malformed requests: it answers each with what is wrong, never with 500, does not end and does not grow.
- * `BRAMBLE_FUZZ_SEED` repeats a run (the order of requests over the connections aside), `BRAMBLE_FUZZ_COUNT` makes it longer.
+ * The same requests each time, their order over the connections aside; `BRAMBLE_FUZZ_SEED=new` looks for what they miss and says the seed that
+ * repeats it, `BRAMBLE_FUZZ_COUNT` makes it longer.
  */
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:tls'
@@ -18,7 +19,7 @@ import { served, widgetDefinition } from './manifests.ts'
 import { seeded } from './random.ts'
 import type { Random } from './random.ts'
 
-const seed = Number(process.env.BRAMBLE_FUZZ_SEED ?? Date.now() % 2 ** 31)
+const seed = process.env.BRAMBLE_FUZZ_SEED === 'new' ? Date.now() % 2 ** 31 : Number(process.env.BRAMBLE_FUZZ_SEED ?? 20_261_124)
 const count = Number(process.env.BRAMBLE_FUZZ_COUNT ?? 100_000)
 const connections = 16
 /** What is no answer to a client's mistake. 501 and 505 are Node's to a method or version it does not know. */
