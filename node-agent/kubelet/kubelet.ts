@@ -51,7 +51,7 @@ export interface Machine {
   readonly files?: FileTree
   readonly mounter?: Mounter
   readonly cgroups?: Cgroups | 'none'
-  readonly probes?: Pick<ProbeDeps, 'http' | 'tcp'>
+  readonly probes?: Pick<ProbeDeps, 'http' | 'tcp' | 'grpc'>
   facts?(): Promise<NodeFacts>
 }
 
@@ -136,7 +136,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
     const executors = createExecutors({
       host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
-      memoryCapacity: facts?.memoryBytes ?? 1, seccompDir: `${dataDir}/seccomp`,
+      memoryCapacity: facts?.memoryBytes ?? 1, hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
     })
     const probes = new ProbeSet({
       host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,

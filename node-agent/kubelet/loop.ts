@@ -10,7 +10,7 @@ import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
-import { fieldPathOf, formatPod, refOf, type StoredPod } from './pod/pod-facts.ts'
+import { fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
 import { createRecord, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
@@ -125,6 +125,7 @@ export class PodLoop {
       await this.#observe(record, now)
       const input = this.#snapshot(record, now)
       const plan = planPod(input)
+      record.ending = plan.ending ? record.ending ?? { since: input.now, grace: input.grace } : undefined
       this.#tell(record, now, input, plan)
       if (plan.gone) { this.#forget(record); return }
       if (plan.steps.length === 0) return this.#again(record, plan, input.now)
@@ -150,7 +151,7 @@ export class PodLoop {
     const { clock } = this.#deps.host
     const { containers } = this.#deps.cache.pod(record.ref.uid)
     const ids = new Set(containers.map((c) => c.id))
-    for (const map of [record.endedAt, record.messages]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
+    for (const map of [record.endedAt, record.messages, record.postStart, record.preStops]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
     for (const c of containers) {
       if (c.state !== 'exited' || record.endedAt.has(c.id)) continue
       record.endedAt.set(c.id, clock.monotonic() - Math.max(0, clock.now() - (c.finishedAt ?? clock.now())))
@@ -158,8 +159,8 @@ export class PodLoop {
       if (words !== '') record.messages.set(c.id, words)
     }
     if (record.volumesDueAt !== undefined && record.volumesDueAt <= clock.monotonic()) { record.volumesStale = true; record.volumesDueAt = undefined }
-    // A container that is being stopped is not probed: what it answers now would only be misread.
-    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.stopping.has(c.id)), (c) => this.#wasReady(pod, c))
+    // A container is probed once its start is complete, the postStart hook included.
+    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.postStart.has(c.id)), (c) => this.#wasReady(pod, c))
   }
 
   /** The API server knows this very container as ready: it ran before this process did. */
@@ -173,10 +174,13 @@ export class PodLoop {
   #snapshot(record: PodRecord, pod: StoredPod): PlanInput {
     const { sandboxes, containers } = this.#deps.cache.pod(record.ref.uid)
     const phase = pod.status?.phase
+    const grace = record.failed?.grace ?? gracePeriod(pod)
+    if (record.ending && record.ending.grace !== grace) record.ending = undefined
     return {
       pod, sandboxes, containers, intent: this.#isEnding(record) ? 'end' : 'run', setup: record.setup, failed: record.failed !== undefined || phase === 'Failed' || phase === 'Succeeded',
       endedAt: Object.fromEntries(record.endedAt), images: Object.fromEntries(record.images), backoff: Object.fromEntries(record.backoff), startRetryAt: Object.fromEntries(record.startRetryAt),
-      probes: Object.fromEntries(record.probes), stopping: Object.fromEntries(record.stopping), firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
+      probes: Object.fromEntries(record.probes), stopping: Object.fromEntries(record.stopping), postStart: Object.fromEntries(record.postStart), grace,
+      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
       released: record.released, volumesStale: record.volumesStale, now: this.#deps.host.clock.monotonic(),
     }
   }
@@ -200,7 +204,7 @@ export class PodLoop {
       if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
     }
     const status: PodStatus = podStatus({
-      pod, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
+      pod, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
       failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
       sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
       startTime: record.startTime, now: clock.now(), previous: record.lastStatus,

@@ -2,7 +2,8 @@
  * Performs the steps of a plan. Each may be cut off anywhere and done again: ids follow from pod and attempt, and what is there is found again.
  * An expected failure becomes an Event and a reason to wait in the record; only the unexpected rejects.
  */
-import type { ConfigMap, Secret, Service } from '../../../shared/api/core-v1.ts'
+import type { ConfigMap, Container as ContainerDef, LifecycleHandler, Secret, Service } from '../../../shared/api/core-v1.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
 import type { Host } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
@@ -15,8 +16,9 @@ import type { Puller } from '../images/puller.ts'
 import type { RuntimeCache } from '../observe/cache.ts'
 import { advance, firstDelay } from './backoff.ts'
 import { ConfigError, containerSpec } from './container-spec.ts'
-import { newestContainer, type Step, type StepMap, type StopCause } from './plan.ts'
-import { containerNamed, fieldPathOf, type StoredPod } from './pod-facts.ts'
+import { noLimit, runLifecycleHook, type HookTarget } from './lifecycle-hooks.ts'
+import { minimumGrace, newestContainer, type Step, type StepMap, type StopCause } from './plan.ts'
+import { containerNamed, fieldPathOf, formatPod, type StoredPod } from './pod-facts.ts'
 import type { PodRecord } from './record.ts'
 import { unsupportedFields } from './security.ts'
 
@@ -30,6 +32,7 @@ export interface ApplyDeps {
   readonly hooks: readonly (readonly PodHook[])[]
   readonly volumes: VolumeDeps
   readonly memoryCapacity: number
+  hostIP(): string
   readonly seccompDir: string
   /** Bounds what starts processes. */
   readonly slot: <T>(work: () => Promise<T>) => Promise<T>
@@ -41,8 +44,11 @@ export interface ApplyDeps {
 
 export type Executors = { readonly [K in keyof StepMap]: (record: PodRecord, pod: StoredPod, step: StepMap[K]) => Promise<void> }
 
-const stopMessage = (name: string, cause: StopCause): string =>
-  (cause === 'liveness' || cause === 'startup' ? `Container ${name} failed ${cause} probe, will be restarted` : `Stopping container ${name}`)
+function stopMessage(name: string, cause: StopCause): string {
+  if (cause === 'postStart') return 'FailedPostStartHook'
+  if (cause === 'resize') return `Container ${name} resize requires restart`
+  return cause === 'liveness' || cause === 'startup' ? `Container ${name} failed ${cause} probe, will be restarted` : `Stopping container ${name}`
+}
 
 export function createExecutors(deps: ApplyDeps): Executors {
   return {
@@ -50,6 +56,7 @@ export function createExecutors(deps: ApplyDeps): Executors {
     refreshVolumes: (record, pod) => refreshVolumes(deps, record, pod),
     pull: async (record, pod, step) => pull(deps, record, pod, step.container),
     start: (record, pod, step) => start(deps, record, pod, step),
+    preStop: async (record, pod, step) => void beginPreStop(deps, record, pod, step),
     stop: async (record, pod, step) => stop(deps, record, pod, step),
     async removeContainer(record, _pod, step) {
       await deps.runtime.removeContainer(step.id)
@@ -168,6 +175,7 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
     record.startRetryAt.delete(name)
     deps.event(record, 'Normal', 'Created', `Created container: ${name}`, path)
     deps.event(record, 'Normal', 'Started', `Started container ${name}`, path)
+    if (container.lifecycle?.postStart) beginPostStart(deps, record, pod, { id: started.id, container, handler: container.lifecycle.postStart })
   } catch (e) {
     if (record.abort.signal.aborted) return
     await startFailed(deps, record, { name, path, image: container.image ?? '' }, e)
@@ -198,13 +206,58 @@ async function startFailed(deps: ApplyDeps, record: PodRecord, of: { name: strin
   if (code !== undefined) await deps.cache.relist()
 }
 
+const targetOfHook = (deps: ApplyDeps, record: PodRecord, pod: StoredPod, id: string, container: ContainerDef): HookTarget =>
+  ({ id, container, pod: formatPod(record.ref), ip: pod.spec?.hostNetwork ? deps.hostIP() : record.ips[0] ?? '' })
+
+/** Goes on in the background: the container counts as starting until it ends, and is killed where it fails. */
+function beginPostStart(deps: ApplyDeps, record: PodRecord, pod: StoredPod, of: { id: string; container: ContainerDef; handler: LifecycleHandler }): void {
+  const { id, container } = of
+  record.postStart.set(id, 'running')
+  const done = async (): Promise<void> => {
+    const problem = await runLifecycleHook({ clock: deps.host.clock, runtime: deps.runtime }, of.handler, targetOfHook(deps, record, pod, id, container), noLimit, record.abort.signal)
+    // A container that ended meanwhile is dealt with as one that crashed.
+    if (problem === undefined || deps.cache.container(id)?.state !== 'running') { record.postStart.delete(id); return }
+    record.postStart.set(id, 'failed')
+    record.trouble.set(container.name, { reason: 'PostStartHookError', message: problem })
+    // What a hook printed may be a secret: the status, which fewer may read, has it; the Event does not.
+    deps.event(record, 'Warning', 'FailedPostStartHook', 'PostStartHook failed', fieldPathOf(pod, container.name))
+  }
+  done().catch((e: unknown) => { record.postStart.delete(id); deps.host.log.error('postStart hook failed unexpectedly', { container: container.name, error: messageOf(e) }) }).finally(() => deps.wake(record))
+}
+
+/** The hook of a container, once for each; resolves when it is over, or when `grace` is. */
+function beginPreStop(deps: ApplyDeps, record: PodRecord, pod: StoredPod, of: { id: string; container: string; grace: Millis }): Promise<void> {
+  const container = containerNamed(pod, of.container)
+  const handler = container?.lifecycle?.preStop
+  if (!container || !handler || of.grace === 0) return Promise.resolve()
+  const begun = record.preStops.get(of.id)
+  if (begun) return begun
+  const { clock, log } = deps.host
+  const run = async (): Promise<void> => {
+    const timer = new AbortController()
+    const late = clock.sleep(of.grace, timer.signal).then(() => 'the grace period is over', () => undefined)
+    const problem = await Promise.race([runLifecycleHook({ clock, runtime: deps.runtime }, handler, targetOfHook(deps, record, pod, of.id, container), of.grace, timer.signal), late])
+    timer.abort()
+    if (problem === undefined || deps.cache.container(of.id)?.state !== 'running') return
+    log.warn('preStop hook failed', { container: of.container, pod: record.ref.name, error: problem })
+    deps.event(record, 'Warning', 'FailedPreStopHook', 'PreStopHook failed', fieldPathOf(pod, of.container))
+  }
+  const running = run().catch((e: unknown) => log.error('preStop hook failed unexpectedly', { container: of.container, error: messageOf(e) }))
+  record.preStops.set(of.id, running)
+  return running
+}
+
 function stop(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: StepMap['stop']): void {
   const { clock, log } = deps.host
   const again = record.stopping.has(step.id)
-  record.stopping.set(step.id, clock.monotonic() + step.grace)
+  const deadline = clock.monotonic() + step.grace
+  record.stopping.set(step.id, deadline)
   if (!again) deps.event(record, 'Normal', 'Killing', stopMessage(step.container, step.cause), fieldPathOf(pod, step.container))
   const done = async (): Promise<void> => {
-    await deps.runtime.stopContainer(step.id, step.grace)
+    // A second stop is one in more of a hurry: it does not wait for a hook.
+    if (!again) await beginPreStop(deps, record, pod, step)
+    const left = Math.max(0, Math.min(record.stopping.get(step.id) ?? deadline, deadline) - clock.monotonic())
+    await deps.runtime.stopContainer(step.id, step.grace === 0 ? 0 : Math.max(minimumGrace, left))
     await deps.cache.look(step.id)
   }
   done().then(() => { record.stopping.delete(step.id); deps.wake(record) }, (e: unknown) => {

@@ -13,7 +13,7 @@ const exited = (name: string, attempt: number, exitCode: number, parts: Partial<
 const pod = (spec: Partial<NonNullable<Pod['spec']>> = {}): Pod => ({ metadata: { name: 'p', namespace: 'd', uid: 'u' }, spec: { containers: [{ name: 'a', image: 'i' }], restartPolicy: 'Always', ...spec } })
 const input = (parts: Partial<PlanInput> = {}): PlanInput => ({
   pod: pod(), intent: 'run', sandboxes: [sandbox(0)], containers: [], endedAt: {}, setup: { at: 'done', sandboxId: 's0' }, images: { a: { at: 'ready', id: 'i' } }, backoff: {}, startRetryAt: {}, probes: {},
-  stopping: {}, firstAttempt: {}, failed: false, startedAt: 0, released: 'no', volumesStale: false, now: 100_000, ...parts,
+  stopping: {}, firstAttempt: {}, failed: false, startedAt: 0, released: 'no', volumesStale: false, postStart: {}, preStops: {}, endingSince: undefined, grace: 1000 * (parts.pod?.metadata?.deletionGracePeriodSeconds ?? parts.pod?.spec?.terminationGracePeriodSeconds ?? 30), now: 100_000, ...parts,
 })
 const brief = (steps: readonly Step[]): string[] => steps.map((s) => ('container' in s ? `${s.do} ${s.container}${'attempt' in s ? `/${s.attempt}` : ''}` : 'attempt' in s ? `${s.do} ${s.attempt}` : s.do))
 
@@ -44,6 +44,9 @@ const cases: readonly [string, Partial<PlanInput>, string[]][] = [
   ['deleted before anything was made', { intent: 'end', sandboxes: [] }, ['tearDown']],
   ['deadline over', { pod: pod({ activeDeadlineSeconds: 50 }), containers: [container('a', 0)] }, ['fail']],
   ['failed for good', { failed: true, containers: [container('a', 0)] }, ['stop a']],
+  ['postStart running, next container waits', { pod: pod({ containers: [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }] }), images: { b: { at: 'ready', id: 'i' } }, containers: [container('a', 0)], postStart: { 'a-0': 'running' } }, []],
+  ['postStart over, next container starts', { pod: pod({ containers: [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }] }), images: { b: { at: 'ready', id: 'i' } }, containers: [container('a', 0)] }, ['start b/0']],
+  ['postStart failed', { containers: [container('a', 0)], postStart: { 'a-0': 'failed' } }, ['stop a']],
   ['volumes stale', { volumesStale: true, containers: [container('a', 0)] }, ['refreshVolumes']],
 ]
 
@@ -72,6 +75,29 @@ describe('planPod', () => {
   it('says when to look again and why a container waits', () => {
     const plan = planPod(input({ containers: [exited('a', 0, 1)], endedAt: { 'a-0': 95_000 }, backoff: { a: { delay: 80_000, lastUpdate: 90_000 } } }))
     expect(plan).toMatchObject({ wakeAt: 175_000, waiting: { a: { reason: 'CrashLoopBackOff', message: 'back-off 1m20s restarting failed container=a pod=p_d(u)' } } })
+  })
+})
+
+describe('the end of a pod', () => {
+  const sidecar = (name: string, preStop = false) => ({ name, image: 'i', restartPolicy: 'Always', ...(preStop ? { lifecycle: { preStop: { sleep: { seconds: 1 } } } } : {}) })
+  const p = pod({ initContainers: [sidecar('s1', true), sidecar('s2')], terminationGracePeriodSeconds: 30 })
+  const at = (now: number, running: readonly string[], parts: Partial<PlanInput> = {}): Step[] =>
+    [...planPod(input({ pod: p, intent: 'end', endingSince: 100_000, now, containers: ['a', 's1', 's2'].map((n) => (running.includes(n) ? container(n, 0) : exited(n, 0, 0))), ...parts })).steps]
+
+  it('stops sidecars after the others, the last one first, within one grace; their hooks begin at once', () => {
+    expect(at(100_000, ['a', 's1', 's2'])).toEqual([{ do: 'stop', id: 'a-0', container: 'a', grace: 30_000, cause: 'deleted' }, { do: 'preStop', id: 's1-0', container: 's1', grace: 30_000 }])
+    expect(at(110_000, ['s1', 's2'], { preStops: { 's1-0': true } })).toEqual([{ do: 'stop', id: 's2-0', container: 's2', grace: 20_000, cause: 'deleted' }])
+    expect(at(110_000, ['s1'], { preStops: { 's1-0': true } })).toEqual([{ do: 'stop', id: 's1-0', container: 's1', grace: 20_000, cause: 'deleted' }])
+  })
+
+  it('stops whoever still runs when the time is over, with the least grace there is', () => {
+    const stopping = { 'a-0': 130_000 }
+    expect(planPod(input({ pod: p, intent: 'end', endingSince: 100_000, now: 120_000, stopping, preStops: { 's1-0': true }, containers: [container('a', 0), container('s1', 0), container('s2', 0)] }))).toMatchObject({ steps: [], wakeAt: 130_000, ending: true })
+    expect(at(131_000, ['a', 's1', 's2'], { stopping, preStops: { 's1-0': true } }).map((s) => [s.do, 'grace' in s && s.grace])).toEqual([['stop', 2000], ['stop', 2000]])
+  })
+
+  it('kills all at once where there is no grace', () => {
+    expect(at(100_000, ['a', 's1', 's2'], { grace: 0 }).map((s) => [s.do, 'container' in s && s.container, 'grace' in s && s.grace])).toEqual([['stop', 'a', 0], ['stop', 's1', 0], ['stop', 's2', 0]])
   })
 })
 

@@ -40,6 +40,14 @@ export interface PlanInput {
   readonly probes: Readonly<Record<string, ProbeResults>>
   /** Stops under way: when each ends in SIGKILL, by container id. */
   readonly stopping: Readonly<Record<string, Millis>>
+  /** By container id: its postStart hook has not ended, or has failed. */
+  readonly postStart: Readonly<Record<string, 'running' | 'failed'>>
+  /** Containers whose preStop hook was begun ahead of their turn to stop, by id. */
+  readonly preStops: Readonly<Record<string, true>>
+  /** When the pod began to end; undefined before. */
+  readonly endingSince: Millis | undefined
+  /** What the pod has from then on: asked for by its deletion, its spec or an eviction. */
+  readonly grace: Millis
   /** First attempt number of a container that the runtime knows nothing of (its logs may). */
   readonly firstAttempt: Readonly<Record<string, number>>
   /** The pod has failed for good: deadline, eviction. */
@@ -53,7 +61,10 @@ export interface PlanInput {
   readonly now: Millis
 }
 
-export type StopCause = 'deleted' | 'liveness' | 'startup' | 'ended'
+export type StopCause = 'deleted' | 'liveness' | 'startup' | 'postStart' | 'resize' | 'ended'
+
+/** What a container has at least, however long its hook took; upstream's `minimumGracePeriodInSeconds`. */
+export const minimumGrace: Millis = 2000
 
 interface Steps {
   /** Cgroup, sandbox, network, volumes; of a sandbox that is there already it only makes sure. `changed`: another attempt died. */
@@ -62,7 +73,9 @@ interface Steps {
   /** Makes sure that the image is there; goes on in the background. */
   pull: { readonly container: string }
   start: { readonly container: string; readonly attempt: number }
-  /** Goes on in the background. */
+  /** The preStop hook of a container that is stopped later; goes on in the background. */
+  preStop: { readonly id: string; readonly container: string; readonly grace: Millis }
+  /** With its preStop hook, where that was not begun before. Goes on in the background. */
   stop: { readonly id: string; readonly container: string; readonly grace: Millis; readonly cause: StopCause }
   removeContainer: { readonly id: string; readonly container: string; readonly attempt: number }
   removeSandbox: { readonly id: string }
@@ -85,9 +98,11 @@ export interface Plan {
   readonly gone: boolean
   /** All containers have ended and none will be started again. */
   readonly ended: boolean
+  /** Containers are being stopped for good. */
+  readonly ending: boolean
 }
 
-const nothing: Plan = { steps: [], wakeAt: undefined, waiting: {}, gone: false, ended: false }
+const nothing: Plan = { steps: [], wakeAt: undefined, waiting: {}, gone: false, ended: false, ending: false }
 
 export const newestSandbox = (sandboxes: readonly Sandbox[]): Sandbox | undefined =>
   sandboxes.reduce<Sandbox | undefined>((best, s) => (!best || s.attempt > best.attempt ? s : best), undefined)
@@ -127,34 +142,47 @@ function deadlineOf(input: PlanInput): Millis | undefined {
   return seconds === undefined ? undefined : input.startedAt + seconds * 1000
 }
 
-/** Sidecars end after the containers that they serve. */
-function stopAll(input: PlanInput, grace: Millis, cause: StopCause): Step[] {
-  const running = input.containers.filter((c) => c.state === 'running')
-  const sidecar = (c: Container): boolean => { const def = containerNamed(input.pod, c.name); return def !== undefined && isSidecar(def) }
-  const first = running.filter((c) => !sidecar(c))
-  return (first.length > 0 ? first : running).flatMap((c): Step[] => {
+/**
+ * The grace is one for the whole pod, counted from `endingSince`. Sidecars end after the containers that they serve, the last one first, though their
+ * preStop hooks begin with the others'. Who still runs when the time is over is stopped whatever its turn. Source: upstream `termination_order.go`.
+ */
+function stopAll(input: PlanInput, cause: StopCause): Plan {
+  const { now, grace, pod } = input
+  const deadline = (input.endingSince ?? now) + grace
+  const left = grace === 0 ? 0 : Math.max(minimumGrace, deadline - now)
+  const running = input.containers.filter(isRunning)
+  const rank = (c: Container): number => initContainers(pod).findIndex((def) => def.name === c.name && isSidecar(def))
+  const first = running.filter((c) => rank(c) < 0)
+  const sidecars = running.filter((c) => rank(c) >= 0).sort((a, b) => rank(b) - rank(a))
+  const turn = deadline <= now ? running : first.length > 0 ? first : sidecars.slice(0, 1)
+  const steps = turn.flatMap((c): Step[] => {
     const until = input.stopping[c.id]
-    return until !== undefined && until <= input.now + grace ? [] : [{ do: 'stop', id: c.id, container: c.name, grace, cause }]
+    return until !== undefined && until <= now + left ? [] : [{ do: 'stop', id: c.id, container: c.name, grace: left, cause }]
   })
+  for (const c of sidecars) {
+    const isEarly = !turn.includes(c) && input.preStops[c.id] === undefined && grace > 0 && containerNamed(pod, c.name)?.lifecycle?.preStop
+    if (isEarly) steps.push({ do: 'preStop', id: c.id, container: c.name, grace: left })
+  }
+  return { ...nothing, steps, ending: true, wakeAt: turn.length < running.length ? deadline : undefined }
 }
 
 const isRunning = (c: Container): boolean => c.state === 'running'
 
 function endDeleted(input: PlanInput): Plan {
-  if (input.containers.some(isRunning)) return { ...nothing, steps: stopAll(input, gracePeriod(input.pod), 'deleted') }
+  if (input.containers.some(isRunning)) return stopAll(input, 'deleted')
   if (input.sandboxes.length > 0 || input.containers.length > 0 || input.released !== 'all') return { ...nothing, steps: [{ do: 'tearDown' }], ended: true }
   return { ...nothing, gone: true, ended: true }
 }
 
 function endFinished(input: PlanInput): Plan {
-  if (input.containers.some(isRunning)) return { ...nothing, steps: stopAll(input, gracePeriod(input.pod), 'ended') }
+  if (input.containers.some(isRunning)) return stopAll(input, 'ended')
   return { ...nothing, steps: input.released === 'no' ? [{ do: 'release' }] : [], ended: true }
 }
 
 const probeOf = (input: PlanInput, id: string): ProbeResults => input.probes[id] ?? { liveness: 'unknown', readiness: 'unknown', startup: 'unknown' }
 
 /** Whether what comes after a sidecar may start. */
-const isStarted = (input: PlanInput, def: ContainerDef, c: Container): boolean => c.state === 'running' && (!def.startupProbe || probeOf(input, c.id).startup === 'success')
+const isStarted = (input: PlanInput, def: ContainerDef, c: Container): boolean => c.state === 'running' && input.postStart[c.id] === undefined && (!def.startupProbe || probeOf(input, c.id).startup === 'success')
 
 /** Containers to start now, in order, leaving back-off and images aside. */
 function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDef[] {
@@ -175,6 +203,8 @@ function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDe
   for (const main of mainContainers(pod)) {
     const latest = newestContainer(here, main.name)
     const before = newestContainer(input.containers, main.name)
+    // Containers start one after the other, and a postStart hook is part of the start: upstream's, and what service meshes rely on.
+    if (latest?.state === 'running' && input.postStart[latest.id] === 'running') return out
     if (latest?.state === 'running') continue
     if (before?.state === 'exited' && !restarts(pod, main, before.exitCode ?? 1)) continue
     out.push(main)
@@ -195,6 +225,7 @@ function unhealthy(input: PlanInput): Step[] {
       return [{ do: 'stop', id: c.id, container: c.name, grace: seconds === undefined ? gracePeriod(input.pod) : seconds * 1000, cause }]
     }
     if (!def || input.stopping[c.id] !== undefined) return []
+    if (input.postStart[c.id] === 'failed') return failing('postStart', undefined)
     if (def.startupProbe && results.startup === 'failure') return failing('startup', def.startupProbe)
     return def.livenessProbe && results.liveness === 'failure' ? failing('liveness', def.livenessProbe) : []
   })

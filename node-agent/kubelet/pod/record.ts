@@ -10,6 +10,8 @@ import type { ImageState, ProbeResults, SetupState } from './plan.ts'
 import type { StoredPod } from './pod-facts.ts'
 
 export interface Trouble { readonly reason: string; readonly message: string }
+/** Why a pod failed for good. `grace`: what its containers have to end, where it is not what the pod says. */
+export interface Failure extends Trouble { readonly grace?: Millis }
 
 export interface PodRecord {
   readonly ref: PodRef
@@ -24,7 +26,9 @@ export interface PodRecord {
   volumesStale: boolean
   /** Monotonic; a token falls due. */
   volumesDueAt: Millis | undefined
-  failed: Trouble | undefined
+  failed: Failure | undefined
+  /** Since when, and with how much time, it ends; monotonic. A changed grace counts anew. */
+  ending: { readonly since: Millis; readonly grace: Millis } | undefined
   /** Wall clock. */
   readonly startTime: Millis
   /** Monotonic. */
@@ -45,6 +49,9 @@ export interface PodRecord {
   readonly firstAttempt: Map<string, number>
   /** By container id. */
   readonly stopping: Map<string, Millis>
+  readonly postStart: Map<string, 'running' | 'failed'>
+  /** Resolves when the hook is over, however. */
+  readonly preStops: Map<string, Promise<void>>
   readonly endedAt: Map<string, Millis>
   readonly messages: Map<string, string>
   readonly probes: Map<string, ProbeResults>
@@ -54,8 +61,8 @@ export interface PodRecord {
 
 export function createRecord(options: { ref: PodRef; paths: PodPaths; pod: StoredPod | undefined; startTime: Millis; startedAt: Millis }): PodRecord {
   return {
-    ...options, desired: options.pod !== undefined, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined,
+    ...options, desired: options.pod !== undefined, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined, ending: undefined,
     lastStatus: undefined, firstSeenAt: undefined, seen: false, volumes: new Map(), images: new Map(), pullBackoff: new Map(), resolved: new Map(), backoff: new Map(), startRetryAt: new Map(),
-    trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
+    trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), postStart: new Map(), preStops: new Map(), endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
   }
 }

@@ -42,10 +42,7 @@ export function unsupportedFields(pod: Pod): string[] {
   if (spec?.resourceClaims?.length) out.push('spec.resourceClaims')
   if (spec?.setHostnameAsFQDN) out.push('spec.setHostnameAsFQDN')
   for (const c of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
-    if (c.lifecycle?.postStart) out.push(`container ${c.name}: lifecycle.postStart`)
-    if (c.lifecycle?.preStop) out.push(`container ${c.name}: lifecycle.preStop`)
     if (c.volumeDevices?.length) out.push(`container ${c.name}: volumeDevices`)
-    for (const kind of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) if (c[kind]?.grpc) out.push(`container ${c.name}: ${kind}.grpc`)
     for (const m of c.volumeMounts ?? []) if (m.recursiveReadOnly && m.recursiveReadOnly !== 'Disabled') out.push(`container ${c.name}: recursiveReadOnly`)
     const procMount = c.securityContext?.procMount
     if (procMount && procMount !== 'Default') out.push(`container ${c.name}: procMount`)

@@ -6,6 +6,7 @@ import type { Container, Runtime } from '../../runtime/runtime.ts'
 import type { ProbeResults } from '../pod/plan.ts'
 import { containerNamed } from '../pod/pod-facts.ts'
 import type { PodRecord } from '../pod/record.ts'
+import { grpcProbe } from './grpc-client.ts'
 import { httpProbe, type ProbeAnswer } from './http-client.ts'
 import { initialState, step, type ProbeState } from './machine.ts'
 import { tcpProbe } from './tcp-client.ts'
@@ -20,6 +21,7 @@ export interface ProbeDeps {
   readonly runtime: Pick<Runtime, 'execSync'>
   readonly http?: typeof httpProbe
   readonly tcp?: typeof tcpProbe
+  readonly grpc?: typeof grpcProbe
   hostIP(): string
   event(record: PodRecord, reason: string, message: string, container: string): void
   wake(record: PodRecord): void
@@ -30,8 +32,8 @@ interface Target { readonly record: PodRecord; readonly pod: Pod; readonly def: 
 
 const probeOf = (def: ContainerDef, kind: Kind): Probe | undefined => (kind === 'liveness' ? def.livenessProbe : kind === 'readiness' ? def.readinessProbe : def.startupProbe)
 
-/** A port by number or by the name of a container port. */
-function portOf(def: ContainerDef, port: number | string): number | undefined {
+/** A port by number or by the name of a container port; undefined where there is none of the name. */
+export function portOf(def: ContainerDef, port: number | string): number | undefined {
   if (typeof port === 'number') return port
   const named = def.ports?.find((p) => p.name === port)?.containerPort
   return named ?? (/^\d+$/.test(port) ? Number(port) : undefined)
@@ -48,6 +50,8 @@ export class ProbeSet {
     const live = new Set(containers.filter((c) => c.state === 'running').map((c) => c.id))
     for (const id of record.probes.keys()) if (!live.has(id)) this.#drop(record, id)
     for (const container of containers) {
+      // One that is being stopped may not be restarted, nor declared started; whether it still serves is asked on, as upstream does.
+      if (record.stopping.has(container.id)) for (const kind of ['liveness', 'startup'] as const) this.#end(container.id, kind)
       if (container.state !== 'running' || record.probes.has(container.id)) continue
       const def = containerNamed(pod, container.name)
       if (!def) continue
@@ -69,13 +73,15 @@ export class ProbeSet {
 
   #drop(record: PodRecord, id: string): void {
     record.probes.delete(id)
-    for (const kind of kinds) {
-      const worker = this.#workers.get(`${id} ${kind}`)
-      if (!worker) continue
-      worker.stopped = true
-      worker.timer?.[Symbol.dispose]()
-      this.#workers.delete(`${id} ${kind}`)
-    }
+    for (const kind of kinds) this.#end(id, kind)
+  }
+
+  #end(id: string, kind: Kind): void {
+    const worker = this.#workers.get(`${id} ${kind}`)
+    if (!worker) return
+    worker.stopped = true
+    worker.timer?.[Symbol.dispose]()
+    this.#workers.delete(`${id} ${kind}`)
   }
 
   /** The first probe is at once, or when the initial delay since the container's start is over. */
@@ -143,6 +149,7 @@ export class ProbeSet {
       if (number === undefined) return { ok: false, output: `couldn't find port: ${probe.tcpSocket.port}` }
       return (this.#deps.tcp ?? tcpProbe)({ host: probe.tcpSocket.host || podIP, port: number }, timeout)
     }
-    return { ok: false, output: 'this node does not support gRPC probes' }
+    if (probe.grpc) return (this.#deps.grpc ?? grpcProbe)({ host: podIP, port: probe.grpc.port, service: probe.grpc.service ?? '' }, timeout)
+    return { ok: false, output: 'missing probe handler' }
   }
 }

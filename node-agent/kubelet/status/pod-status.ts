@@ -12,6 +12,8 @@ export interface StatusInput {
   readonly sandboxes: readonly Sandbox[]
   readonly containers: readonly Container[]
   readonly probes: Readonly<Record<string, ProbeResults>>
+  /** Containers whose start is not complete: their postStart hook runs. By id. */
+  readonly postStart: Readonly<Record<string, 'running' | 'failed'>>
   /** Why a container that does not run does not: back-off, missing image, bad config. By name. */
   readonly waiting: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
   /** What an ended container left in its termination message file, by container id. */
@@ -57,7 +59,7 @@ function containerStatus(input: StatusInput, def: ContainerDef, options: { init:
   const waiting = input.waiting[def.name]
   const said = waiting && { waiting: { reason: waiting.reason, ...(waiting.message ? { message: waiting.message } : {}) } }
   const running = latest?.state === 'running'
-  if (!latest || latest.state === 'created') {
+  if (!latest || latest.state === 'created' || (running && input.postStart[latest.id] === 'running')) {
     return { ...base, restartCount: latest?.attempt ?? 0, state: said ?? { waiting: { reason: options.defaultReason } }, lastState: before ? terminated(input, before) : {} }
   }
   const known = { ...base, image: def.image ?? latest.image, imageID: latest.imageId, containerID: idOf(input, latest), restartCount: latest.attempt }

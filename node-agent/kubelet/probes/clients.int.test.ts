@@ -1,0 +1,119 @@
+/** The probes' clients against real sockets. */
+import { createServer as createHttp, type Server as HttpServer } from 'node:http'
+import { createServer as createHttp2, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import { createServer as createTcp, type AddressInfo, type Server } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { grpcProbe } from './grpc-client.ts'
+import { httpProbe } from './http-client.ts'
+import { tcpProbe } from './tcp-client.ts'
+
+const servers: (Server | HttpServer | Http2Server)[] = []
+async function listening<T extends Server | HttpServer | Http2Server>(server: T): Promise<number> {
+  servers.push(server)
+  await new Promise<void>((resolve) => { (server as Server).listen(0, '127.0.0.1', resolve) })
+  return ((server as Server).address() as AddressInfo).port
+}
+afterEach(async () => { await Promise.all(servers.splice(0).map((s) => new Promise((resolve) => { (s as Server).close(resolve); (s as HttpServer).closeAllConnections?.() }))) })
+
+/** A port nobody listens on. */
+async function closedPort(): Promise<number> {
+  const server = createTcp()
+  const port = await listening(server)
+  servers.splice(servers.indexOf(server), 1)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+interface Health { readonly status?: number; readonly grpcStatus: string; readonly message?: string; readonly silent?: boolean }
+
+/** The health service as a gRPC server answers it; returns what it was asked. */
+async function healthServer(answers: Record<string, Health>): Promise<{ port: number; asked: string[] }> {
+  const asked: string[] = []
+  const server = createHttp2()
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    const parts: Buffer[] = []
+    stream.on('data', (d: Buffer) => parts.push(d))
+    stream.on('end', () => {
+      const body = Buffer.concat(parts)
+      const service = body.subarray(7).toString()
+      asked.push(`${headers[':path']} ${headers['content-type']} ${service}`)
+      const answer = answers[service] ?? { grpcStatus: '12', message: 'unknown service' }
+      if (answer.silent) return
+      if (answer.status === undefined) { stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': answer.grpcStatus, 'grpc-message': answer.message ?? '' }, { endStream: true }); return }
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': answer.grpcStatus }))
+      stream.end(Buffer.from(answer.status === 0 ? [0, 0, 0, 0, 0] : [0, 0, 0, 0, 2, 8, answer.status]))
+    })
+  })
+  return { port: await listening(server), asked }
+}
+
+describe('gRPC', () => {
+  it('asks the health service for the named service, and takes SERVING alone as success', async () => {
+    const { port, asked } = await healthServer({ '': { status: 1, grpcStatus: '0' }, web: { status: 2, grpcStatus: '0' }, none: { status: 0, grpcStatus: '0' } })
+    const probe = (service: string) => grpcProbe({ host: '127.0.0.1', port, service }, 2000)
+    expect(await probe('')).toEqual({ ok: true, output: 'service healthy' })
+    expect(await probe('web')).toEqual({ ok: false, output: 'service unhealthy (responded with "NOT_SERVING")' })
+    expect(await probe('none')).toEqual({ ok: false, output: 'service unhealthy (responded with "UNKNOWN")' })
+    expect(asked[1]).toBe('/grpc.health.v1.Health/Check application/grpc web')
+  })
+
+  it('says what went wrong', async () => {
+    const { port } = await healthServer({ slow: { silent: true, grpcStatus: '0' }, lost: { grpcStatus: '5', message: 'unknown%20service' } })
+    const probe = (service: string, timeout = 2000) => grpcProbe({ host: '127.0.0.1', port, service }, timeout)
+    expect(await probe('x')).toEqual({ ok: false, output: 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service' })
+    expect(await probe('lost')).toEqual({ ok: false, output: 'error: health rpc probe failed: rpc error: code = NotFound desc = unknown service' })
+    expect(await probe('slow', 200)).toEqual({ ok: false, output: 'timeout: health rpc did not complete within 0.2s' })
+    const closed = await closedPort()
+    expect(await grpcProbe({ host: '127.0.0.1', port: closed, service: '' }, 1000)).toEqual({ ok: false, output: `error: failed to connect service at "127.0.0.1:${closed}": dial tcp 127.0.0.1:${closed}: connect: connection refused` })
+    const http1 = await listening(createHttp((_, res) => res.end('no')))
+    expect((await grpcProbe({ host: '127.0.0.1', port: http1, service: '' }, 1000)).ok).toBe(false)
+  })
+})
+
+describe('HTTP', () => {
+  it('takes 200 to 399 as success, sends the headers, and does not wait for a body', async () => {
+    const seen: Record<string, unknown>[] = []
+    const port = await listening(createHttp((req, res) => {
+      seen.push({ url: req.url, ...req.headers })
+      // The body never ends.
+      res.writeHead(Number(req.url!.slice(1)) || 200, { Location: '/' }).write('begun')
+    }))
+    const probe = (path: string) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path, headers: [{ name: 'Host', value: 'shop.example' }, { name: 'X-Probe', value: 'a' }] }, 2000)
+    expect(await probe('/200')).toEqual({ ok: true, output: '' })
+    expect((await probe('/302')).ok).toBe(true)
+    expect(await probe('/404')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 404' })
+    expect(await probe('/500')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 500' })
+    expect(seen[0]).toMatchObject({ host: 'shop.example', 'x-probe': 'a', 'user-agent': 'kube-probe/1.33' })
+  })
+
+  it('names a closed port and a server that does not answer', async () => {
+    const closed = await closedPort()
+    const at = (port: number, timeout: number) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path: '/x', headers: [] }, timeout)
+    expect(await at(closed, 1000)).toEqual({ ok: false, output: `Get "http://127.0.0.1:${closed}/x": dial tcp 127.0.0.1:${closed}: connect: connection refused` })
+    const mute = await listening(createHttp(() => undefined))
+    expect(await at(mute, 150)).toEqual({ ok: false, output: `Get "http://127.0.0.1:${mute}/x": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` })
+  })
+})
+
+describe('TCP', () => {
+  it('asks whether a port accepts', async () => {
+    const open = await listening(createTcp((socket) => socket.on('error', () => undefined)))
+    const closed = await closedPort()
+    expect(await tcpProbe({ host: '127.0.0.1', port: open }, 1000)).toEqual({ ok: true, output: '' })
+    expect(await tcpProbe({ host: '127.0.0.1', port: closed }, 1000)).toEqual({ ok: false, output: `dial tcp 127.0.0.1:${closed}: connect: connection refused` })
+  })
+})
+
+it('leaves no socket open after thousands of probes of each kind', async () => {
+  const http = await listening(createHttp((_, res) => res.end('ok')))
+  const { port: grpc } = await healthServer({ '': { status: 1, grpcStatus: '0' } })
+  const sockets = (): number => process.getActiveResourcesInfo().filter((r) => r === 'TCPSocketWrap').length
+  const before = sockets()
+  for (let i = 0; i < 40; i++) {
+    const answers = await Promise.all(Array.from({ length: 25 }, (_, n) => n % 3 === 0 ? tcpProbe({ host: '127.0.0.1', port: http }, 5000) : n % 3 === 1 ? httpProbe({ scheme: 'http', host: '127.0.0.1', port: http, path: '/', headers: [] }, 5000) : grpcProbe({ host: '127.0.0.1', port: grpc, service: '' }, 5000)))
+    expect(answers.filter((a) => !a.ok)).toEqual([])
+  }
+  // The servers' ends close when they have seen ours close.
+  await expect.poll(sockets, { timeout: 5000 }).toBeLessThanOrEqual(before)
+})
