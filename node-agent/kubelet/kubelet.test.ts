@@ -169,7 +169,7 @@ describe('a pod', () => {
 
   it('is refused by name where it needs what this node lacks', async () => {
     world = await makeWorld()
-    world.desired.put('Pod', makePod('csi', { volumes: [{ name: 'v', csi: { driver: 'x' } }] }))
+    world.desired.put('Pod', makePod('csi', { containers: [{ name: 'main', image: 'busybox:1', volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', csi: { driver: 'x' } }, { name: 'unused', rbd: { image: 'i', monitors: [] } }] }))
     await world.until('event', () => world.sink.reasons('csi').includes('FailedMount'))
     expect(world.sink.events.at(-1)?.message).toBe('MountVolume.SetUp failed for volume "v" : volume kind csi is not supported on this node')
     expect(world.runtime.running('main')).toBeUndefined()

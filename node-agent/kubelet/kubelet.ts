@@ -26,6 +26,7 @@ import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { readNodeFacts } from './status/node-facts.ts'
 import { allocatableOf, nodeLabels, nodeStatus, type NodeFacts } from './status/node-status.ts'
 import { createMounter } from './volumes/mounter.ts'
+import { createSizeLimits } from './volumes/size-limits.ts'
 import type { Mounter } from './volumes/kind.ts'
 
 export interface KubeletConfig {
@@ -123,12 +124,21 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     sink.nodeStatus(status, nodeLabels(facts))
   }
 
+  const limits = createSizeLimits({
+    files, clock: host.clock, log,
+    evict(record, message) {
+      record.failed = { reason: 'Evicted', message, grace: 0 }
+      event(record, 'Warning', 'Evicted', message)
+      loop?.wake(record.ref.uid)
+    },
+  })
+
   const build = async (): Promise<PodLoop> => {
     const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
     // All pods that asked for nothing share what is left, upstream's weight of their class.
     await cgroups?.ensure(`/${config.cgroupRoot ?? 'bramble'}/besteffort`, { cpuShares: 2 })
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
-    const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf }
+    const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hooks = hookOrder({
       runtime, cache, volumes, log, cgroups, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
@@ -193,6 +203,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     },
     async stop() {
       stopping.abort()
+      limits.close()
       subscription?.[Symbol.dispose]()
       for (const record of loop?.records.values() ?? []) record.abort.abort()
       await supervisor.close()

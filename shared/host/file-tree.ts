@@ -7,6 +7,8 @@ export interface FileFacts { readonly kind: FileKind; readonly size: number; /**
 export interface FileTree {
   /** The whole file as text, or undefined where there is none. */
   read(path: string): Promise<string | undefined>
+  /** The same as it is on disk. */
+  readBytes(path: string): Promise<Buffer | undefined>
   /** Writes in place. `mode` is set whatever the umask. */
   write(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>
   /** Makes the folder and its parents; `mode` (whatever the umask) is that of the last one, and is set also where it was there. */
@@ -24,8 +26,11 @@ export interface FileTree {
   stat(path: string, options?: { noFollow?: boolean }): Promise<FileFacts | undefined>
   /** The path with every symlink resolved. */
   realPath(path: string): Promise<string | undefined>
-  chown(path: string, owner: { uid: number; gid: number }): Promise<void>
+  /** Follows symlinks unless `noFollow`; a number that is left out stays. */
+  chown(path: string, owner: { uid?: number; gid?: number }, options?: { noFollow?: boolean }): Promise<void>
   chmod(path: string, mode: number): Promise<void>
+  /** Bytes that a tree takes of its disk, as `du` counts them: blocks, a file with two names once, other file systems mounted below left out. What goes away meanwhile counts nothing. */
+  diskUsage(path: string): Promise<number>
 }
 
 const absent = new Set(['ENOENT', 'ENOTDIR'])
@@ -48,6 +53,7 @@ const kindOf = (s: Awaited<ReturnType<typeof fs.lstat>>): FileKind => {
 /** The machine's own files. */
 export const systemFileTree: FileTree = {
   read: (path) => orUndefined(fs.readFile(path, 'utf8')),
+  readBytes: (path) => orUndefined(fs.readFile(path)),
   async write(path, data, options = {}) {
     await fs.writeFile(path, data, options.mode === undefined ? {} : { mode: options.mode })
     if (options.mode !== undefined) await fs.chmod(path, options.mode)
@@ -67,6 +73,22 @@ export const systemFileTree: FileTree = {
     return s && { kind: kindOf(s), size: s.size, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid }
   },
   realPath: (path) => orUndefined(fs.realpath(path)),
-  chown: (path, owner) => fs.chown(path, owner.uid, owner.gid),
+  chown: (path, { uid = -1, gid = -1 }, options = {}) => (options.noFollow ? fs.lchown : fs.chown)(path, uid, gid),
   chmod: (path, mode) => fs.chmod(path, mode),
+  async diskUsage(path) {
+    const root = await orUndefined(fs.lstat(path))
+    return root ? (await usedBelow(path, root.dev, new Set())) + root.blocks * 512 : 0
+  },
+}
+
+async function usedBelow(folder: string, device: number, seen: Set<number>): Promise<number> {
+  let sum = 0
+  for (const name of (await orUndefined(fs.readdir(folder))) ?? []) {
+    const path = `${folder}/${name}`
+    const s = await orUndefined(fs.lstat(path))
+    if (!s || s.dev !== device || (s.nlink > 1 && !s.isDirectory() && seen.has(s.ino))) continue
+    if (s.nlink > 1 && !s.isDirectory()) seen.add(s.ino)
+    sum += s.blocks * 512 + (s.isDirectory() ? await usedBelow(path, device, seen) : 0)
+  }
+  return sum
 }

@@ -5,10 +5,10 @@ import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { DesiredState, TokenSource } from '../../link/link.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
 import type { PodRecord } from '../pod/record.ts'
-import type { StoredPod } from '../pod/pod-facts.ts'
+import { allContainers, type StoredPod } from '../pod/pod-facts.ts'
 import type { Mounter } from '../volumes/kind.ts'
-import { emptyDir } from '../volumes/empty-dir.ts'
 import { kindOf } from '../volumes/kinds.ts'
+import type { SizeLimits } from '../volumes/size-limits.ts'
 import { HookError, type PodHook } from './hook.ts'
 
 export interface VolumeDeps {
@@ -17,6 +17,8 @@ export interface VolumeDeps {
   readonly tokens: TokenSource
   readonly desired: Pick<DesiredState, 'get'>
   readonly clock: Clock
+  /** Undefined: nobody looks after the sizes (tests). */
+  readonly limits?: SizeLimits
   factsOf(record: PodRecord): PodRuntimeFacts
 }
 
@@ -25,7 +27,10 @@ export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: Sto
   const { files, mounter, tokens, desired, clock } = deps
   const namespace = record.ref.namespace
   let refreshAt = Infinity
+  const used = new Set(allContainers(pod).flatMap((c) => [...(c.volumeMounts ?? []), ...(c.volumeDevices ?? [])].map((m) => m.name)))
   for (const volume of pod.spec?.volumes ?? []) {
+    // What no container mounts is not made, nor is it a fault: upstream's rule.
+    if (!used.has(volume.name)) continue
     try {
       const { name, kind } = kindOf(volume)
       const mounted = await kind.setUp({
@@ -39,6 +44,7 @@ export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: Sto
       throw new HookError('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`, e)
     }
   }
+  deps.limits?.follow(record, pod)
   record.volumesDueAt = refreshAt === Infinity ? undefined : clock.monotonic() + Math.max(1000, refreshAt - clock.now())
 }
 
@@ -46,10 +52,9 @@ export const volumesHook = (deps: VolumeDeps): PodHook => ({
   name: 'volumes',
   setUp: ({ record, pod }) => setUpVolumes(deps, record, pod),
   async tearDown(record, keep) {
-    // From what is on disk, not from the spec: the pod may be one that nobody knows any more.
-    for (const name of await deps.files.list(record.paths.volumeOnDisk('emptyDir', ''))) {
-      await emptyDir.tearDown?.({ diskPath: record.paths.volumeOnDisk('emptyDir', name), memoryPath: record.paths.volumeInMemory('emptyDir', name) }, deps)
-    }
+    deps.limits?.forget(record)
+    // From what is mounted, not from the spec: the pod may be one that nobody knows any more.
+    await deps.mounter.unmountBelow(record.paths.root)
     await deps.files.remove(record.paths.memory)
     record.volumes.clear()
     if (keep === 'containers') return

@@ -5,6 +5,7 @@
 import { dirname } from 'node:path'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
+import { setOwnership } from './ownership.ts'
 import type { Payload } from './payload.ts'
 
 export interface WriteOptions { readonly now: Millis; /** Group of every file, which it may read. */ readonly fsGroup: number | undefined }
@@ -21,7 +22,7 @@ async function isSame(files: FileTree, folder: string, payload: Payload): Promis
   await walk('')
   if (found.size !== payload.size) return false
   for (const [path, file] of payload) {
-    if (!found.has(path) || (await files.read(`${folder}/${path}`)) !== file.data.toString('utf8')) return false
+    if (!found.has(path) || !(await files.readBytes(`${folder}/${path}`))?.equals(file.data)) return false
   }
   return true
 }
@@ -40,9 +41,10 @@ export async function writeAtomically(files: FileTree, folder: string, payload: 
   for (const [path, file] of payload) {
     const target = `${folder}/${version}/${path}`
     await files.makeDir(dirname(target))
-    await files.write(target, file.data, { mode: options.fsGroup === undefined ? file.mode : file.mode | 0o440 })
-    if (options.fsGroup !== undefined) await files.chown(target, { uid: 0, gid: options.fsGroup })
+    await files.write(target, file.data, { mode: file.mode })
+    if (file.uid !== undefined) await files.chown(target, { uid: file.uid })
   }
+  if (options.fsGroup !== undefined) await setOwnership(files, `${folder}/${version}`, { gid: options.fsGroup, readOnly: true })
   await files.remove(`${folder}/..data_tmp`)
   await files.symlink(version, `${folder}/..data_tmp`)
   await files.rename(`${folder}/..data_tmp`, `${folder}/..data`)

@@ -6,11 +6,17 @@ import type { TokenSource } from '../../link/link.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
 import type { StoredPod } from '../pod/pod-facts.ts'
 
-/** Mounts of our own. Repeating either is harmless. */
+export interface MountRequest { readonly type: string; readonly source: string; readonly target: string; readonly options: readonly string[] }
+
+/** Mounts of our own. Repeating any is harmless. */
 export interface Mounter {
-  /** `sizeBytes` undefined is half of memory, the kernel's default. */
-  tmpfs(path: string, options: { sizeBytes: number | undefined; mode: number }): Promise<void>
+  /** `sizeBytes` undefined is half of memory, the kernel's default. Returns whether it was mounted just now. */
+  tmpfs(path: string, options: { sizeBytes: number | undefined; mode: number }): Promise<boolean>
+  /** The target exists. */
+  mount(request: MountRequest): Promise<void>
   unmount(path: string): Promise<void>
+  /** Everything mounted on the folder and below. Rejects where something stays: removing the folder would then remove what is not ours. */
+  unmountBelow(folder: string): Promise<void>
 }
 
 export interface VolumeContext {
@@ -40,10 +46,14 @@ export interface MountedVolume {
 }
 
 export interface VolumeKind {
-  /** Makes the volume, or brings its content up to date. Throws `VolumeError`. */
+  /** Makes the volume, or brings its content up to date. Throws `VolumeError`. What it mounts is on its own folder: that is unmounted when the pod goes. */
   setUp(context: VolumeContext): Promise<MountedVolume>
-  /** Undoes what removing the pod's folders does not. */
-  tearDown?(paths: { readonly diskPath: string; readonly memoryPath: string }, machine: { readonly files: FileTree; readonly mounter: Mounter }): Promise<void>
 }
 
 export const fsGroupOf = (pod: Pod): number | undefined => pod.spec?.securityContext?.fsGroup
+
+/** The user that every container of the pod runs as; undefined where they differ or leave it to the image. Source: upstream `FsUserFrom`. */
+export function fsUserOf(pod: Pod): number | undefined {
+  const all = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((c) => c.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser)
+  return new Set(all).size === 1 ? all[0] : undefined
+}

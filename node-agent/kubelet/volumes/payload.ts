@@ -1,7 +1,7 @@
 /** The files that a configMap, secret, downwardAPI or projected volume shows. Pure. Source: upstream `MakePayload` in `pkg/volume/{configmap,secret}`. */
 import type { ConfigMap, KeyToPath, Secret } from '../../../shared/api/core-v1.ts'
 
-export interface PayloadFile { readonly data: Buffer; readonly mode: number }
+export interface PayloadFile { readonly data: Buffer; readonly mode: number; /** Owner; root where it is left out. */ readonly uid?: number }
 /** By path relative to the volume. */
 export type Payload = Map<string, PayloadFile>
 

@@ -2,7 +2,7 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import { refOf } from '../pod/pod-facts.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import { downwardPayload } from './downward-api.ts'
-import { fsGroupOf, type VolumeKind } from './kind.ts'
+import { fsGroupOf, fsUserOf, type VolumeKind } from './kind.ts'
 import { configMapPayload, safePath, secretPayload, VolumeError, type Payload } from './payload.ts'
 
 /** The API server's default for a projected token. */
@@ -34,8 +34,10 @@ export const projected: VolumeKind = {
         })
         const due = context.now + Math.max(0, expires - context.now) * renewAt
         refreshAt = Math.min(refreshAt ?? Infinity, due)
-        const mode = fsGroupOf(context.pod) === undefined ? defaultMode : 0o600
-        all.set(safePath(path), { data: Buffer.from(token), mode })
+        const uid = fsUserOf(context.pod)
+        // For one user, or one group, alone: `fsGroup` makes it 0640 afterwards.
+        const mode = uid === undefined && fsGroupOf(context.pod) === undefined ? defaultMode : 0o600
+        all.set(safePath(path), { data: Buffer.from(token), mode, ...(uid === undefined ? {} : { uid }) })
       }
     }
     await writeAtomically(context.files, context.memoryPath, all, { now: context.now, fsGroup: fsGroupOf(context.pod) })
