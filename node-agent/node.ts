@@ -24,6 +24,7 @@ import { dialTls } from './link/tls-connection.ts'
 import { createBridgeNetwork } from './network/bridge-network.ts'
 import type { AllocationStore, PodNetwork } from './network/network.ts'
 import { openNetworkGate } from './pod-network-gate.ts'
+import { createHostPorts } from './proxy/host-ports.ts'
 import { createProxy, type Proxy } from './proxy/proxy.ts'
 import { ContainerdRuntime } from './runtime/containerd/driver.ts'
 import { DockerRuntime } from './runtime/docker/driver.ts'
@@ -101,8 +102,9 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })
   const { network, iptables } = await openNetwork(config, host, createAllocations(database))
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
+  const hostPorts = createHostPorts()
   const kubelet = createKubelet({
-    host, runtime, network: gate, desired: link.desired, sink: link.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
+    hostPorts, host, runtime, network: gate, desired: link.desired, sink: link.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: { clusterDomain: config.clusterDomain, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
@@ -110,7 +112,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   serveStreams({ config, host, link, kubelet, runtime })
   // Rules name the cluster's range, so they wait for it; after a reboot it is in the desired state already.
   const following = gate.ready.then((clusterCIDR) => {
-    const proxy = createProxy({ exec: run, iptables, clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, writeSysctl, clusterCIDR })
+    const proxy = createProxy({ exec: run, iptables, clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, hostPorts, writeSysctl, clusterCIDR })
     return { proxy, subscription: followServices(link, proxy) }
   })
   following.catch((e: unknown) => host.log.error('service routing did not start', { error: messageOf(e) }))

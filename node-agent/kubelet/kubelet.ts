@@ -5,6 +5,7 @@ import { StatusError } from '../../shared/base/errors.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
 import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
 import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
+import { createHostPorts, type HostPorts } from '../proxy/host-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { bounded } from './bounded.ts'
 import type { PodRuntimeFacts } from './env/field-ref.ts'
@@ -63,6 +64,8 @@ export interface KubeletOptions {
   readonly desired: DesiredState
   readonly sink: StatusSink
   readonly tokens: TokenSource
+  /** Told which ports of the node lead to pods; undefined where nobody programs them. */
+  readonly hostPorts?: Pick<HostPorts, 'set' | 'remove'>
   /** Made if missing. Pods' files, logs and a tmpfs for secrets live below it. */
   readonly dataDir: string
   readonly nodeName: string
@@ -141,6 +144,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hooks = hookOrder({
       runtime, cache, volumes, log, cgroups, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
+      hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })

@@ -131,7 +131,8 @@ export class PodLoop {
       if (plan.steps.length === 0) return this.#again(record, plan, input.now)
       for (const step of plan.steps) await apply(this.#deps.executors, record, now, step)
     }
-    this.#queue.add(uid)
+    // More rounds than any pod needs: others have their turn, and a decision that never settles costs little.
+    return { after: 100 }
   }
 
   /** What fell due since the plan was made counts as due now: it would not come again. */

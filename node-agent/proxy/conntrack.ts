@@ -1,6 +1,7 @@
 /** UDP flows that conntrack would go on sending to where they no longer belong. TCP needs none of this: its connections end by themselves. */
 import { runOkWith, type Exec } from '../../shared/host/iptables.ts'
 import type { PortInfo } from './endpoints.ts'
+import type { HostPort } from './host-ports.ts'
 import { ExecError } from '../../shared/host/exec.ts'
 
 const used = (port: PortInfo | undefined): Set<string> => new Set((port ? [...port.cluster, ...port.onNode] : []).map((endpoint) => endpoint.ip))
@@ -46,6 +47,15 @@ export function staleListed(listing: string, ports: readonly PortInfo[]): string
     if (endpoints && !endpoints.has(answers)) filters.push(['--orig-src', source, '--orig-dst', dest, '--orig-port-src', sourcePort, '--orig-port-dst', destPort])
   }
   return filters
+}
+
+/** Filters for UDP flows to a host port that now leads elsewhere, or somewhere for the first time. */
+export function staleHostPorts(before: readonly HostPort[], after: readonly HostPort[]): string[][] {
+  const key = (p: HostPort): string => `${p.hostIP}:${p.hostPort} ${p.ip}:${p.port}`
+  const udp = (list: readonly HostPort[]): Map<string, HostPort> => new Map(list.filter((p) => p.protocol === 'udp').map((p) => [key(p), p]))
+  const [then, now] = [udp(before), udp(after)]
+  const changed = [...[...then].filter(([k]) => !now.has(k)), ...[...now].filter(([k]) => !then.has(k))]
+  return [...new Set(changed.map(([, p]) => p.hostPort))].map((port) => ['--orig-port-dst', String(port)])
 }
 
 /** The listing for {@link staleListed}. */

@@ -5,8 +5,9 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Clock, Log } from '../../shared/base/host.ts'
 import { RuleApplier, type Applied } from './apply.ts'
 import { chainDigest } from './chain-digest.ts'
-import { deleteFlows, listFlows, staleFlows, staleListed } from './conntrack.ts'
+import { deleteFlows, listFlows, staleFlows, staleHostPorts, staleListed } from './conntrack.ts'
 import { servicePorts, type NodeIdentity, type PortInfo } from './endpoints.ts'
+import type { HostPort, HostPorts } from './host-ports.ts'
 import type { Exec, Iptables } from '../../shared/host/iptables.ts'
 import { rulesFor, type RuleConfig } from './rules.ts'
 import { proxySysctls } from './sysctls.ts'
@@ -17,6 +18,8 @@ export interface ProxyOptions {
   readonly clock: Clock
   readonly log: Log
   readonly node: NodeIdentity
+  /** Asked at each write; the proxy listens for its changes. */
+  readonly hostPorts?: Pick<HostPorts, 'list' | 'onChange'>
   /** Writes one file under /proc/sys; `key` is the path below it. */
   readonly writeSysctl: (key: string, value: string) => Promise<void>
   /** Of all pods of the cluster. */
@@ -71,6 +74,7 @@ class RuleLoop implements Proxy {
   #state: { services: readonly Service[]; slices: readonly EndpointSlice[] } | undefined
   /** What was routed last; undefined until this process wrote once. */
   #ports: readonly PortInfo[] | undefined
+  #hostPorts: readonly HostPort[] | undefined
   #dirty = false
   #stopped = false
   #running: Promise<void> | undefined
@@ -91,6 +95,7 @@ class RuleLoop implements Proxy {
       masqueradeAll: options.masqueradeAll ?? false, digest: chainDigest,
     }
     this.#applier = new RuleApplier(options.iptables, chainPrefix)
+    options.hostPorts?.onChange(() => { if (this.#state) this.#wake() })
   }
 
   update(services: readonly Service[], slices: readonly EndpointSlice[]): void {
@@ -171,10 +176,13 @@ class RuleLoop implements Proxy {
     this.#dirty = false
     try {
       await this.#writeSysctls()
+      const hostPorts = this.#options.hostPorts?.list() ?? []
       const { ports, refused } = servicePorts(state.services, state.slices, this.#options.node)
-      this.#applied = await this.#applier.apply(rulesFor(ports, this.#config))
+      this.#applied = await this.#applier.apply(rulesFor(ports, this.#config, hostPorts))
       this.#tellRefused(refused)
-      await deleteFlows(this.#options.exec, await this.#staleFlows(ports))
+      const moved = this.#hostPorts === undefined ? [] : staleHostPorts(this.#hostPorts, hostPorts)
+      await deleteFlows(this.#options.exec, [...await this.#staleFlows(ports), ...moved])
+      this.#hostPorts = hostPorts
       this.#ports = ports
       this.#error = undefined
       this.#failures = 0

@@ -3,9 +3,10 @@
  * with our own prefix. Pure: the same input gives the same text.
  *
  * nat: SERVICES finds the service by address; SVC-x spreads over the endpoints of policy Cluster, SVL-x over those of this node, EXT-x is the entry from outside,
- * FW-x checks source ranges; SEP-x rewrites to one endpoint. filter: rejects and drops what nat could not rewrite.
+ * FW-x checks source ranges; SEP-x rewrites to one endpoint; HOSTPORTS rewrites to pods with host ports. filter: rejects and drops what nat could not rewrite.
  */
 import type { Endpoint, PortInfo } from './endpoints.ts'
+import type { HostPort } from './host-ports.ts'
 
 export interface RuleConfig {
   /** Of all chains; up to 7 characters. */
@@ -31,7 +32,7 @@ export interface Ruleset { readonly filter: Chains; readonly nat: Chains; readon
 
 /** The chains that exist whatever the services are. */
 export const namesOf = (prefix: string) => ({
-  services: `${prefix}-SERVICES`, external: `${prefix}-EXTERNAL`, nodePorts: `${prefix}-NODEPORTS`, postrouting: `${prefix}-POSTROUTING`, mark: `${prefix}-MARK-MASQ`,
+  services: `${prefix}-SERVICES`, external: `${prefix}-EXTERNAL`, nodePorts: `${prefix}-NODEPORTS`, hostPorts: `${prefix}-HOSTPORTS`, postrouting: `${prefix}-POSTROUTING`, mark: `${prefix}-MARK-MASQ`,
   forward: `${prefix}-FORWARD`, firewall: `${prefix}-FIREWALL`, sources: `${prefix}-PROXY-FIREWALL`,
 })
 type Names = ReturnType<typeof namesOf>
@@ -197,8 +198,18 @@ function addVerdict(builder: Builder, port: PortInfo, entrance: { target: string
   }
 }
 
+/** What the CNI plugin `portmap` does: rewritten to the pod; masqueraded where the pod itself, or a program on 127.0.0.1, asks. */
+function addHostPorts(builder: Builder, hostPorts: readonly HostPort[]): void {
+  const { names } = builder
+  const rules = builder.chain('nat', names.hostPorts)
+  for (const p of hostPorts) {
+    const match = `${comment(`${p.pod} hostport ${p.hostPort}`)} -m ${p.protocol} -p ${p.protocol}${p.hostIP === '' ? '' : ` -d ${p.hostIP}/32`} --dport ${p.hostPort}`
+    rules.push(`${match} -s ${p.ip}/32 -j ${names.mark}`, `${match} -s 127.0.0.0/8 -j ${names.mark}`, `${match} -j DNAT --to-destination ${p.ip}:${p.port}`)
+  }
+}
+
 /** All rules of the node. */
-export function rulesFor(ports: readonly PortInfo[], config: RuleConfig): Ruleset {
+export function rulesFor(ports: readonly PortInfo[], config: RuleConfig, hostPorts: readonly HostPort[] = []): Ruleset {
   const builder = new Builder(config)
   const { names } = builder
   const bit = `0x${config.masqueradeBit.toString(16)}`
@@ -224,7 +235,9 @@ export function rulesFor(ports: readonly PortInfo[], config: RuleConfig): Rulese
     firewall.push(`${comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP`)
   }
   for (const port of ports) addPort(builder, port)
+  addHostPorts(builder, hostPorts)
   builder.chain('nat', names.services).push(
+    `${comment('bramble pods with host ports')}${config.localhostNodePorts ? '' : ' ! -d 127.0.0.0/8'} -m addrtype --dst-type LOCAL -j ${names.hostPorts}`,
     `${comment('bramble service nodeports; NOTE: this must be the last rule in this chain')}${config.localhostNodePorts ? '' : ' ! -d 127.0.0.0/8'} -m addrtype --dst-type LOCAL -j ${names.nodePorts}`,
   )
   return { filter: builder.filter, nat: builder.nat, hooks: hooksOf(names) }

@@ -53,8 +53,10 @@ export function run(argv: readonly string[], options: ExecOptions = {}): Promise
     let timedOut = false
     const stdin = options.input === undefined ? 'ignore' : 'pipe'
     const child = spawn(file, args, { stdio: [stdin, 'pipe', 'pipe'], ...(options.env ? { env: options.env } : {}), ...(options.cwd ? { cwd: options.cwd } : {}) })
-    const out = capped(child.stdout as Readable, options.maxBytes ?? 16 << 20)
-    const err = capped(child.stderr as Readable, options.maxBytes ?? 16 << 20)
+    // Without file descriptors to spare (EMFILE) there are no streams: the error alone says so, in its own event.
+    if (!child.stdout || !child.stderr) { child.on('error', reject); return }
+    const out = capped(child.stdout, options.maxBytes ?? 16 << 20)
+    const err = capped(child.stderr, options.maxBytes ?? 16 << 20)
     const timer = setTimeout(() => { timedOut = true; child.kill('SIGKILL') }, options.timeout ?? 60_000)
     const abort = (): void => { child.kill('SIGKILL') }
     options.signal?.addEventListener('abort', abort, { once: true })

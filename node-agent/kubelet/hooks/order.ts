@@ -3,7 +3,9 @@ import type { Log } from '../../../shared/base/host.ts'
 import type { DnsConfig } from '../pod/etc-files.ts'
 import type { Cgroups } from '../resources/cgroup-files.ts'
 import { cgroupHook } from './cgroup.ts'
+import type { HostPorts } from '../../proxy/host-ports.ts'
 import { etcFilesHook } from './etc-files.ts'
+import { hostPortsHook } from './host-ports.ts'
 import type { PodHook } from './hook.ts'
 import { sandboxNetworkHook, type SandboxDeps } from './sandbox-network.ts'
 import { volumesHook, type VolumeDeps } from './volumes.ts'
@@ -13,11 +15,12 @@ export interface HookDeps extends SandboxDeps {
   readonly cgroups: Cgroups | undefined
   readonly dns: DnsConfig
   readonly log: Log
+  readonly hostPorts: Pick<HostPorts, 'set' | 'remove'>
 }
 
 /** Volumes are made while the sandbox is; what shows the pod's address comes after. Tear-down goes the other way, with the containers' processes gone first. */
 export const hookOrder = (deps: HookDeps): readonly (readonly PodHook[])[] => [
   [cgroupHook({ cgroups: deps.cgroups, root: deps.cgroupRoot, log: deps.log })],
   [volumesHook(deps.volumes), sandboxNetworkHook(deps)],
-  [etcFilesHook({ files: deps.volumes.files, dns: deps.dns })],
+  [etcFilesHook({ files: deps.volumes.files, dns: deps.dns }), hostPortsHook(deps.hostPorts)],
 ]

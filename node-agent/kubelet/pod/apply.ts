@@ -250,13 +250,12 @@ function beginPreStop(deps: ApplyDeps, record: PodRecord, pod: StoredPod, of: { 
 function stop(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: StepMap['stop']): void {
   const { clock, log } = deps.host
   const again = record.stopping.has(step.id)
-  const deadline = clock.monotonic() + step.grace
-  record.stopping.set(step.id, deadline)
+  record.stopping.set(step.id, step.until)
   if (!again) deps.event(record, 'Normal', 'Killing', stopMessage(step.container, step.cause), fieldPathOf(pod, step.container))
   const done = async (): Promise<void> => {
     // A second stop is one in more of a hurry: it does not wait for a hook.
     if (!again) await beginPreStop(deps, record, pod, step)
-    const left = Math.max(0, Math.min(record.stopping.get(step.id) ?? deadline, deadline) - clock.monotonic())
+    const left = Math.min(record.stopping.get(step.id) ?? step.until, step.until) - clock.monotonic()
     await deps.runtime.stopContainer(step.id, step.grace === 0 ? 0 : Math.max(minimumGrace, left))
     await deps.cache.look(step.id)
   }

@@ -23,8 +23,8 @@ export interface HookTarget {
 }
 
 const maxOutput = 10 << 10
-/** A hook has no time limit of its own; this is what timers can hold. */
-export const noLimit: Millis = 2 ** 31 - 1
+/** A hook has no time limit of its own; timers do (2^31 ms), with what is added to them on the way. */
+export const noLimit: Millis = 24 * 3_600_000
 
 async function runExec(deps: LifecycleDeps, target: HookTarget, argv: readonly string[], timeout: Millis): Promise<string | undefined> {
   const say = (error: string, output: string): string =>

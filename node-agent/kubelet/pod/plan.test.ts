@@ -85,15 +85,24 @@ describe('the end of a pod', () => {
     [...planPod(input({ pod: p, intent: 'end', endingSince: 100_000, now, containers: ['a', 's1', 's2'].map((n) => (running.includes(n) ? container(n, 0) : exited(n, 0, 0))), ...parts })).steps]
 
   it('stops sidecars after the others, the last one first, within one grace; their hooks begin at once', () => {
-    expect(at(100_000, ['a', 's1', 's2'])).toEqual([{ do: 'stop', id: 'a-0', container: 'a', grace: 30_000, cause: 'deleted' }, { do: 'preStop', id: 's1-0', container: 's1', grace: 30_000 }])
-    expect(at(110_000, ['s1', 's2'], { preStops: { 's1-0': true } })).toEqual([{ do: 'stop', id: 's2-0', container: 's2', grace: 20_000, cause: 'deleted' }])
-    expect(at(110_000, ['s1'], { preStops: { 's1-0': true } })).toEqual([{ do: 'stop', id: 's1-0', container: 's1', grace: 20_000, cause: 'deleted' }])
+    expect(at(100_000, ['a', 's1', 's2'])).toEqual([{ do: 'stop', id: 'a-0', container: 'a', grace: 30_000, until: 130_000, cause: 'deleted' }, { do: 'preStop', id: 's1-0', container: 's1', grace: 30_000 }])
+    expect(at(110_000, ['s1', 's2'], { preStops: { 's1-0': true } })).toEqual([{ do: 'stop', id: 's2-0', container: 's2', grace: 20_000, until: 130_000, cause: 'deleted' }])
+    expect(at(110_000, ['s1'], { preStops: { 's1-0': true } })).toEqual([{ do: 'stop', id: 's1-0', container: 's1', grace: 20_000, until: 130_000, cause: 'deleted' }])
   })
 
   it('stops whoever still runs when the time is over, with the least grace there is', () => {
     const stopping = { 'a-0': 130_000 }
     expect(planPod(input({ pod: p, intent: 'end', endingSince: 100_000, now: 120_000, stopping, preStops: { 's1-0': true }, containers: [container('a', 0), container('s1', 0), container('s2', 0)] }))).toMatchObject({ steps: [], wakeAt: 130_000, ending: true })
     expect(at(131_000, ['a', 's1', 's2'], { stopping, preStops: { 's1-0': true } }).map((s) => [s.do, 'grace' in s && s.grace])).toEqual([['stop', 2000], ['stop', 2000]])
+  })
+
+  it('settles: a stop that was begun is not begun again a moment later', () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: 60_000 }), fc.integer({ min: 0, max: 60_000 }), fc.constantFrom(0, 1000, 30_000), (before, later, grace) => {
+      const given = (now: number, stopping: Record<string, number>): PlanInput => input({ intent: 'end', endingSince: 100_000, grace, now: 100_000 + now, stopping, containers: [container('a', 0)] })
+      const first = planPod(given(before, {})).steps[0]
+      if (first?.do !== 'stop') throw new Error('no stop')
+      expect(planPod(given(before + later, { 'a-0': first.until })).steps).toEqual([])
+    }))
   })
 
   it('kills all at once where there is no grace', () => {

@@ -75,8 +75,11 @@ interface Steps {
   start: { readonly container: string; readonly attempt: number }
   /** The preStop hook of a container that is stopped later; goes on in the background. */
   preStop: { readonly id: string; readonly container: string; readonly grace: Millis }
-  /** With its preStop hook, where that was not begun before. Goes on in the background. */
-  stop: { readonly id: string; readonly container: string; readonly grace: Millis; readonly cause: StopCause }
+  /**
+   * With its preStop hook, where that was not begun before. Goes on in the background. `until`, monotonic, is when it ends in SIGKILL: a time and not a span, so
+   * that the same decision made a little later is the same step.
+   */
+  stop: { readonly id: string; readonly container: string; readonly grace: Millis; readonly until: Millis; readonly cause: StopCause }
   removeContainer: { readonly id: string; readonly container: string; readonly attempt: number }
   removeSandbox: { readonly id: string }
   fail: { readonly reason: string; readonly message: string }
@@ -156,8 +159,8 @@ function stopAll(input: PlanInput, cause: StopCause): Plan {
   const sidecars = running.filter((c) => rank(c) >= 0).sort((a, b) => rank(b) - rank(a))
   const turn = deadline <= now ? running : first.length > 0 ? first : sidecars.slice(0, 1)
   const steps = turn.flatMap((c): Step[] => {
-    const until = input.stopping[c.id]
-    return until !== undefined && until <= now + left ? [] : [{ do: 'stop', id: c.id, container: c.name, grace: left, cause }]
+    const before = input.stopping[c.id]
+    return before !== undefined && before <= now + left ? [] : [{ do: 'stop', id: c.id, container: c.name, grace: left, until: now + left, cause }]
   })
   for (const c of sidecars) {
     const isEarly = !turn.includes(c) && input.preStops[c.id] === undefined && grace > 0 && containerNamed(pod, c.name)?.lifecycle?.preStop
@@ -222,7 +225,8 @@ function unhealthy(input: PlanInput): Step[] {
     const results = probeOf(input, c.id)
     const failing = (cause: StopCause, probe: Probe | undefined): Step[] => {
       const seconds = probe?.terminationGracePeriodSeconds
-      return [{ do: 'stop', id: c.id, container: c.name, grace: seconds === undefined ? gracePeriod(input.pod) : seconds * 1000, cause }]
+      const grace = seconds === undefined ? gracePeriod(input.pod) : seconds * 1000
+      return [{ do: 'stop', id: c.id, container: c.name, grace, until: input.now + grace, cause }]
     }
     if (!def || input.stopping[c.id] !== undefined) return []
     if (input.postStart[c.id] === 'failed') return failing('postStart', undefined)

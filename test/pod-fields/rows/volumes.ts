@@ -36,7 +36,7 @@ export const volumeRows: readonly Row[] = [
     ] } }] },
     container: at('/v'), script: `cat /v/m/a /v/b /v/name; echo; cut -d. -f2 /v/token | tr '_-' '/+' | sed 's/$/==/' | awk '{ while (length($0) % 4) sub(/=$/, ""); print }' > /tmp/t; echo "$(cat /v/token | tr '.' '\\n' | wc -l)"; ${mode('/v/b')}`, sees: '12projected\n2\n440',
   }),
-  refused({ id: 'trust-bundle', fields: [`${V}.projected.sources[].clusterTrustBundle.*`], says: 'refused: trust bundles are an alpha API that is not served', by: 'node', reason: 'FailedMount', spec: { volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { name: 'x', path: 'ca.pem' } }] } }] }, container: at('/v'), message: /clusterTrustBundle is not supported/ }),
+  refused({ id: 'trust-bundle', fields: [`${V}.projected.sources[].clusterTrustBundle.*`], says: 'refused: trust bundles are an alpha API that is not served', by: 'api', spec: { volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { name: 'x', path: 'ca.pem' } }] } }] }, container: at('/v'), message: /clusterTrustBundle: Forbidden/ }),
   story({
     id: 'updates', fields: [`${V}.configMap.name`], says: 'a change is seen in the running container, all of it at once',
     objects: [map('moving', { a: 'old', b: 'old' })],
