@@ -1,5 +1,5 @@
 /** One worker per pod: gathers the snapshot, has it planned, says the status, performs the steps, and looks again until there is nothing to do. */
-import type { PodStatus } from '../../shared/api/core-v1.ts'
+import type { PersistentVolumeClaim, PodStatus } from '../../shared/api/core-v1.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { FileTree } from '../../shared/host/file-tree.ts'
 import { createWorkQueue, type HandlerResult, type WorkQueue } from '../../shared/reconcile/work-queue.ts'
@@ -69,7 +69,8 @@ export class PodLoop {
   onChange(changes: readonly DesiredChange[]): void {
     for (const change of changes) {
       if (change.kind === 'Pod') this.#podChanged(change)
-      else if (change.kind === 'ConfigMap' || change.kind === 'Secret') this.#objectChanged(change)
+      else if (change.kind === 'ConfigMap' || change.kind === 'Secret' || change.kind === 'PersistentVolumeClaim') this.#objectChanged(change)
+      else if (change.kind === 'PersistentVolume') this.#volumeChanged(change.name)
     }
   }
 
@@ -90,6 +91,13 @@ export class PodLoop {
       record.startRetryAt.clear()
       if (record.setup.at === 'failed') record.setup = { at: 'none' }
       this.#queue.add(uid)
+    }
+  }
+
+  /** A claim names its volume; who has the claim is concerned. */
+  #volumeChanged(volume: string): void {
+    for (const claim of this.#deps.desired.list<PersistentVolumeClaim>('PersistentVolumeClaim')) {
+      if (claim.spec?.volumeName === volume) this.#objectChanged({ kind: 'PersistentVolumeClaim', namespace: claim.metadata.namespace ?? '', name: claim.metadata.name })
     }
   }
 

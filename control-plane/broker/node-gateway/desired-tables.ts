@@ -7,6 +7,7 @@ import { digestOf } from '../../../shared/mqtt/projection.ts'
 import type { SharedInformers } from '../../../shared/reconcile/shared-informers.ts'
 import { ChangeTable } from './outbox/table.ts'
 import { keyOf, referencesOf, ScopeIndex } from './scope.ts'
+import { VolumeScope } from './volume-scope.ts'
 
 export interface DesiredTables {
   /** What every node gets. */
@@ -47,8 +48,12 @@ export function createDesiredTables(informers: SharedInformers, changed: Changed
       add: (o) => put('all', idOf(kind, o), o), update: (o) => put('all', idOf(kind, o), o), delete: (o) => remove('all', idOf(kind, o)),
     }))
   }
-  const referenced = { ConfigMap: informers.for(refs.ConfigMap), Secret: informers.for(refs.Secret), ServiceAccount: informers.for(refs.ServiceAccount) }
-  for (const kind of ['ConfigMap', 'Secret', 'ServiceAccount'] as const) {
+  const volumes = new VolumeScope({
+    claims: informers.for(refs.PersistentVolumeClaim), volumes: informers.for(refs.PersistentVolume), nodesOf: (claim) => scope.nodesOf(claim),
+    put: (node, volume) => put(node, idOf('PersistentVolume', volume), volume), remove: (node, name) => remove(node, ['PersistentVolume', '', name]),
+  })
+  const referenced = { ConfigMap: informers.for(refs.ConfigMap), Secret: informers.for(refs.Secret), ServiceAccount: informers.for(refs.ServiceAccount), PersistentVolumeClaim: informers.for(refs.PersistentVolumeClaim) }
+  for (const kind of ['ConfigMap', 'Secret', 'ServiceAccount', 'PersistentVolumeClaim'] as const) {
     const put1 = (o: Stored<KubeObject>): void => {
       const id = idOf(kind, o)
       if (keyOf(id) === clusterInfo) return put('all', id, o)
@@ -68,12 +73,17 @@ export function createDesiredTables(informers: SharedInformers, changed: Changed
     // What a pod refers to goes into the table before the pod: a node never sees a pod whose ConfigMap is still on its way.
     for (const { node: n, id: ref } of entered) {
       const object = referenced[ref[0] as keyof typeof referenced].get(ref[1], ref[2])
+      if (ref[0] === 'PersistentVolumeClaim') volumes.claimMoved(ref)
       if (object) put(n, ref, object)
     }
     if (node !== undefined) put(node, id, pod)
     if (was !== undefined && was !== node) remove(was, id)
-    for (const { node: n, id: ref } of left) remove(n, ref)
+    for (const { node: n, id: ref } of left) {
+      remove(n, ref)
+      if (ref[0] === 'PersistentVolumeClaim') volumes.claimMoved(ref)
+    }
   }
+  watched.push(volumes.follow())
   watched.push(informers.for(refs.Pod).on({ add: (p) => podChanged(p, false), update: (p) => podChanged(p, false), delete: (p) => podChanged(p, true) }))
   watched.push(informers.for(refs.Node).on({
     add: (n) => put(n.metadata.name, idOf('Node', n), n), update: (n) => put(n.metadata.name, idOf('Node', n), n),

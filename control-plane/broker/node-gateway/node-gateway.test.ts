@@ -8,6 +8,7 @@ import { ChangeTable } from './outbox/table.ts'
 import { partsOf, serialize } from './outbox/transfer.ts'
 import { merge } from './pod-status/rules.ts'
 import { referencesOf, ScopeIndex } from './scope.ts'
+import { VolumeScope } from './volume-scope.ts'
 
 describe('scope', () => {
   test('finds every kind of reference, each once', () => {
@@ -18,11 +19,11 @@ describe('scope', () => {
         initContainers: [{ name: 'i', envFrom: [{ secretRef: { name: 'env-secret' } }] }],
         containers: [{ name: 'c', envFrom: [{ configMapRef: { name: 'env-cm' } }], env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'key-cm', key: 'k' } } }, { name: 'B', valueFrom: { secretKeyRef: { name: 'key-secret', key: 'k' } } }] }],
         ephemeralContainers: [{ name: 'e', envFrom: [{ configMapRef: { name: 'debug-cm' } }] }],
-        volumes: [{ name: 'a', configMap: { name: 'env-cm' } }, { name: 'b', secret: { secretName: 'vol-secret' } }, { name: 'c', projected: { sources: [{ configMap: { name: 'proj-cm' } }, { secret: { name: 'proj-secret' } }] } }],
+        volumes: [{ name: 'a', configMap: { name: 'env-cm' } }, { name: 'b', secret: { secretName: 'vol-secret' } }, { name: 'd', persistentVolumeClaim: { claimName: 'data' } }, { name: 'scratch', ephemeral: {} }, { name: 'c', projected: { sources: [{ configMap: { name: 'proj-cm' } }, { secret: { name: 'proj-secret' } }] } }],
       },
     }
     expect(referencesOf(pod).map((r) => r.join('/')).sort()).toEqual([
-      'ConfigMap/ns/debug-cm', 'ConfigMap/ns/env-cm', 'ConfigMap/ns/key-cm', 'ConfigMap/ns/proj-cm', 'Secret/ns/env-secret', 'Secret/ns/key-secret', 'Secret/ns/proj-secret', 'Secret/ns/pull',
+      'ConfigMap/ns/debug-cm', 'ConfigMap/ns/env-cm', 'ConfigMap/ns/key-cm', 'ConfigMap/ns/proj-cm', 'PersistentVolumeClaim/ns/data', 'PersistentVolumeClaim/ns/p-scratch', 'Secret/ns/env-secret', 'Secret/ns/key-secret', 'Secret/ns/proj-secret', 'Secret/ns/pull',
       'Secret/ns/vol-secret', 'ServiceAccount/ns/sa',
     ])
   })
@@ -41,6 +42,52 @@ describe('scope', () => {
     expect(index.nodesOf(cm)).toEqual(['n2'])
     expect(index.set('p3', undefined, []).left).toEqual([{ node: 'n2', id: cm }])
     expect(index.nodesOf(cm)).toEqual([])
+  })
+})
+
+describe('volumes', () => {
+  const world = () => {
+    const objects = new Map<string, unknown>()
+    const nodes = new Map<string, string[]>()
+    const sent: string[] = []
+    const scope = new VolumeScope({
+      claims: { get: (_, name) => objects.get(`claim/${name}`) as never, on: () => ({ [Symbol.dispose]: () => undefined }) },
+      volumes: { get: (_, name) => objects.get(`volume/${name}`) as never, on: (h) => { handlers = h as typeof handlers; return { [Symbol.dispose]: () => undefined } } },
+      nodesOf: (claim) => nodes.get(claim[2]) ?? [],
+      put: (node, v) => { sent.push(`+${node}/${v.metadata.name}`) }, remove: (node, name) => { sent.push(`-${node}/${name}`) },
+    })
+    let handlers: { add(v: unknown): void; delete(v: unknown): void } = { add: () => undefined, delete: () => undefined }
+    scope.follow()
+    const take = () => sent.splice(0)
+    return { objects, nodes, take, scope, seen: (v: { metadata: { name: string } }) => { objects.set(`volume/${v.metadata.name}`, v); handlers.add(v) }, gone: (v: unknown) => handlers.delete(v) }
+  }
+  const volume = { metadata: { name: 'pv' }, spec: { claimRef: { namespace: 'ns', name: 'data' } } }
+  const moved = ['PersistentVolumeClaim', 'ns', 'data'] as const
+
+  test('go where a pod has the claim they are bound to, and nowhere for a claim that only says so', () => {
+    const w = world()
+    w.nodes.set('data', ['n1'])
+    w.nodes.set('thief', ['n2'])
+    w.objects.set('claim/thief', { spec: { volumeName: 'pv' } })
+    w.seen(volume)
+    expect(w.take()).toEqual(['+n1/pv'])
+    w.scope.claimMoved(['PersistentVolumeClaim', 'ns', 'thief'])
+    expect(w.take()).toEqual(['+n1/pv'])
+    w.nodes.set('data', ['n2'])
+    w.objects.set('claim/data', { spec: { volumeName: 'pv' } })
+    w.scope.claimMoved(moved)
+    expect(w.take()).toEqual(['+n2/pv', '-n1/pv'])
+    w.gone(volume)
+    expect(w.take()).toEqual(['-n2/pv'])
+  })
+
+  test('leave a node with the last pod, also when the claim went before', () => {
+    const w = world()
+    w.nodes.set('data', ['n1'])
+    w.seen(volume)
+    w.nodes.delete('data')
+    w.scope.claimMoved(moved)
+    expect(w.take()).toEqual(['+n1/pv', '-n1/pv'])
   })
 })
 

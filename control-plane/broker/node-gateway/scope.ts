@@ -5,7 +5,7 @@ import type { ObjectId } from '../../../shared/mqtt/messages.ts'
 /** Key of an object in maps: names contain no slash. */
 export const keyOf = (id: ObjectId): string => `${id[0]}/${id[1]}/${id[2]}`
 
-type Found = (kind: 'ConfigMap' | 'Secret' | 'ServiceAccount', name: string | undefined) => void
+type Found = (kind: 'ConfigMap' | 'Secret' | 'ServiceAccount' | 'PersistentVolumeClaim', name: string | undefined) => void
 
 function ofContainer(c: Container | EphemeralContainer, found: Found): void {
   for (const from of c.envFrom ?? []) {
@@ -28,7 +28,10 @@ function ofVolume(v: Volume, found: Found): void {
   }
 }
 
-/** ConfigMaps, Secrets and the ServiceAccount a pod refers to, each once, whether they exist or not. */
+/** The claim that a volume stands for; that of a generic ephemeral volume is named after pod and volume. */
+const claimOf = (v: Volume, pod: string): string | undefined => v.persistentVolumeClaim?.claimName ?? (v.ephemeral ? `${pod}-${v.name}` : undefined)
+
+/** ConfigMaps, Secrets, claims and the ServiceAccount a pod refers to, each once, whether they exist or not. */
 export function referencesOf(pod: Pod): ObjectId[] {
   const namespace = pod.metadata?.namespace ?? ''
   const ids = new Map<string, ObjectId>()
@@ -39,7 +42,10 @@ export function referencesOf(pod: Pod): ObjectId[] {
   }
   const spec = pod.spec
   for (const c of [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])]) ofContainer(c, found)
-  for (const v of spec?.volumes ?? []) ofVolume(v, found)
+  for (const v of spec?.volumes ?? []) {
+    ofVolume(v, found)
+    found('PersistentVolumeClaim', claimOf(v, pod.metadata?.name ?? ''))
+  }
   for (const s of spec?.imagePullSecrets ?? []) found('Secret', s.name)
   found('ServiceAccount', spec?.serviceAccountName)
   return [...ids.values()]

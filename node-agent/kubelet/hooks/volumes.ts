@@ -1,4 +1,4 @@
-import type { ConfigMap, Secret } from '../../../shared/api/core-v1.ts'
+import type { ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Secret } from '../../../shared/api/core-v1.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
 import type { Clock } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
@@ -8,6 +8,7 @@ import type { PodRecord } from '../pod/record.ts'
 import { allContainers, type StoredPod } from '../pod/pod-facts.ts'
 import type { Mounter } from '../volumes/kind.ts'
 import { kindOf } from '../volumes/kinds.ts'
+import { ClaimError, PersistentVolumeError } from '../volumes/persistent.ts'
 import type { SizeLimits } from '../volumes/size-limits.ts'
 import { HookError, type PodHook } from './hook.ts'
 
@@ -37,10 +38,14 @@ export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: Sto
         pod, volume, files, mounter, tokens, facts: deps.factsOf(record), now: clock.now(),
         diskPath: record.paths.volumeOnDisk(name, volume.name), memoryPath: record.paths.volumeInMemory(name, volume.name),
         configMap: (n) => desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => desired.get<Secret>('Secret', namespace, n),
+        claim: (n) => desired.get<PersistentVolumeClaim>('PersistentVolumeClaim', namespace, n), persistentVolume: (n) => desired.get<PersistentVolume>('PersistentVolume', '', n),
+        node: () => desired.get<Node>('Node', '', deps.factsOf(record).nodeName),
       })
       record.volumes.set(volume.name, mounted)
       refreshAt = Math.min(refreshAt, mounted.refreshAt ?? Infinity)
     } catch (e) {
+      if (e instanceof ClaimError) throw new HookError('FailedMount', `Unable to attach or mount volumes: unmounted volumes=[${volume.name}], unattached volumes=[], failed to process volumes=[${volume.name}]: ${e.message}`, e)
+      if (e instanceof PersistentVolumeError) throw new HookError('FailedMount', `${e.operation} for volume "${e.volume}" : ${e.message}`, e)
       throw new HookError('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`, e)
     }
   }

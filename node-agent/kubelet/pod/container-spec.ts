@@ -1,7 +1,7 @@
 /** What the runtime is told to start. */
 import type { Container } from '../../../shared/api/core-v1.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
-import type { ContainerSpec, Image, Mount } from '../../runtime/runtime.ts'
+import type { ContainerSpec, Device, Image, Mount } from '../../runtime/runtime.ts'
 import { expand } from '../env/expand.ts'
 import { makeEnvironment, type EnvSources } from '../env/environment.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
@@ -63,6 +63,15 @@ async function mountsOf(input: SpecInput, lookup: (name: string) => string | und
   return out
 }
 
+/** Volumes that are given to the container as devices. A read-only one is only so by its permissions, as upstream. */
+function volumeDevices({ record, container }: SpecInput): Device[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = record.volumes.get(name)
+    if (!volume?.isDevice) throw new ConfigError(`cannot find volume "${name}" to pass into container "${container.name}"`)
+    return { hostPath: volume.source, containerPath: devicePath, permissions: volume.readOnly ? 'mr' : 'mrw' }
+  })
+}
+
 /** Throws {@link ConfigError}. */
 export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
   const { pod, container, attempt, image, record } = input
@@ -75,7 +84,7 @@ export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
   const argv = (list: readonly string[] | undefined): string[] | undefined => (list?.length ? list.map((a) => expand(a, lookup)) : undefined)
   return {
     name: container.name, attempt, image: image.id, command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
-    env: environment.env, mounts: await mountsOf(input, lookup), devices: [], resources: containerLimits(container), security: security.options,
+    env: environment.env, mounts: await mountsOf(input, lookup), devices: volumeDevices(input), resources: containerLimits(container), security: security.options,
     oomScoreAdj: oomScoreAdj(pod, container, input.memoryCapacity), stdin: container.stdin ?? false, stdinOnce: container.stdinOnce ?? false, tty: container.tty ?? false,
     ...(input.pidOf === undefined ? {} : { pidOf: input.pidOf }), logPath: record.paths.log(container.name, attempt),
   }

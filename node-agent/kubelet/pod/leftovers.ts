@@ -30,13 +30,15 @@ export async function firstAttempts(files: FileTree, paths: PodPaths, pod: Pod):
   return out
 }
 
-/** Every ConfigMap and Secret that a pod refers to: `ConfigMap/web`. */
+/** Every ConfigMap, Secret and claim that a pod refers to: `ConfigMap/web`. */
 export function objectsOf(pod: Pod): ReadonlySet<string> {
   const out = new Set<string>()
   const map = (name: string | undefined): void => { if (name) out.add(`ConfigMap/${name}`) }
   const secret = (name: string | undefined): void => { if (name) out.add(`Secret/${name}`) }
   for (const v of pod.spec?.volumes ?? []) {
     map(v.configMap?.name)
+    if (v.persistentVolumeClaim) out.add(`PersistentVolumeClaim/${v.persistentVolumeClaim.claimName}`)
+    if (v.ephemeral) out.add(`PersistentVolumeClaim/${pod.metadata?.name}-${v.name}`)
     secret(v.secret?.secretName)
     for (const s of v.projected?.sources ?? []) { map(s.configMap?.name); secret(s.secret?.name) }
   }

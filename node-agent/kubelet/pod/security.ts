@@ -40,9 +40,7 @@ export function unsupportedFields(pod: Pod): string[] {
   if (spec?.hostUsers === false) out.push('spec.hostUsers: false')
   if (spec?.runtimeClassName) out.push('spec.runtimeClassName')
   if (spec?.resourceClaims?.length) out.push('spec.resourceClaims')
-  if (spec?.setHostnameAsFQDN) out.push('spec.setHostnameAsFQDN')
   for (const c of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
-    if (c.volumeDevices?.length) out.push(`container ${c.name}: volumeDevices`)
     for (const m of c.volumeMounts ?? []) if (m.recursiveReadOnly && m.recursiveReadOnly !== 'Disabled') out.push(`container ${c.name}: recursiveReadOnly`)
     const procMount = c.securityContext?.procMount
     if (procMount && procMount !== 'Default') out.push(`container ${c.name}: procMount`)

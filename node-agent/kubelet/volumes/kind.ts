@@ -1,5 +1,5 @@
 /** What one kind of volume does. One file per kind; the table is `kinds.ts`. */
-import type { ConfigMap, Pod, Secret, Volume } from '../../../shared/api/core-v1.ts'
+import type { ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Volume } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { TokenSource } from '../../link/link.ts'
@@ -32,6 +32,10 @@ export interface VolumeContext {
   readonly facts: PodRuntimeFacts
   configMap(name: string): ConfigMap | undefined
   secret(name: string): Secret | undefined
+  claim(name: string): PersistentVolumeClaim | undefined
+  persistentVolume(name: string): PersistentVolume | undefined
+  /** This node, where it is known. */
+  node(): Node | undefined
   /** Wall clock. */
   readonly now: Millis
 }
@@ -43,6 +47,8 @@ export interface MountedVolume {
   readonly readOnly: boolean
   /** The content must be made again then, at the latest; wall clock. */
   readonly refreshAt?: Millis
+  /** `source` is a device: for `volumeDevices`, not for mounts. */
+  readonly isDevice?: boolean
 }
 
 export interface VolumeKind {

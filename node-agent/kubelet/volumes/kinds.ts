@@ -5,11 +5,13 @@ import { emptyDir } from './empty-dir.ts'
 import { hostPath } from './host-path.ts'
 import type { VolumeKind } from './kind.ts'
 import { VolumeError } from './payload.ts'
+import { ephemeral, persistentVolumeClaim } from './persistent.ts'
+import { nfs } from './nfs.ts'
 import { projected } from './projected.ts'
 import { secret } from './secret.ts'
 
 /** Every kind of volume that this node has. */
-const kinds: Readonly<Partial<Record<Exclude<keyof Volume, 'name'>, VolumeKind>>> = { configMap, downwardAPI: downwardApi, emptyDir, hostPath, projected, secret }
+const kinds: Readonly<Partial<Record<Exclude<keyof Volume, 'name'>, VolumeKind>>> = { configMap, downwardAPI: downwardApi, emptyDir, ephemeral, hostPath, nfs, persistentVolumeClaim, projected, secret }
 
 export interface NamedKind { readonly name: string; readonly kind: VolumeKind }
 

@@ -178,7 +178,7 @@ it('never lets a source or target be an option of mount', () => {
   expect(mountArgv({ type: 'nfs', source: '-oexec:/x', target: '/t', options: ['ro', 'hard'] })).toEqual(['mount', '-t', 'nfs', '-o', 'ro,hard', '--', '-oexec:/x', '/t'])
 })
 
-it('names a volume kind that is not there', () => { expect(() => kindOf({ name: 'v', nfs: { server: 's', path: '/' } })).toThrow('volume kind nfs is not supported on this node') })
+it.each(['csi', 'iscsi', 'rbd', 'gitRepo', 'image', 'awsElasticBlockStore'])('names the volume kind %s, which is not there', (kind) => { expect(() => kindOf({ name: 'v', [kind]: {} })).toThrow(`volume kind ${kind} is not supported on this node`) })
 
 it('writes hosts and resolver files as upstream does', () => {
   const pod = { metadata: { name: 'web-0', namespace: 'ns' }, spec: { containers: [], subdomain: 'web', hostAliases: [{ ip: '1.2.3.4', hostnames: ['a', 'b'] }] } }
