@@ -28,7 +28,7 @@ export interface Inside extends Common { readonly kind: 'inside'; readonly pod: 
 /** The pod's status comes to match this. */
 export interface StatusRow extends Common { readonly kind: 'status'; readonly pod: Pod; readonly status: object; readonly events?: readonly { readonly reason: string; readonly message: string | RegExp }[] }
 /** Refused by name. By the API server: the message. By the node: an Event of the pod, and nothing runs. */
-export interface Refused extends Common { readonly kind: 'refused'; readonly pod: Pod; readonly by: 'api' | 'node'; readonly reason?: string; readonly message: string | RegExp }
+export interface Refused extends Common { readonly kind: 'refused'; readonly pod: Pod; readonly by: 'api' | 'cluster'; readonly reason?: string; readonly message: string | RegExp }
 /** More than one step; throws where it is not so. */
 export interface Story extends Common { readonly kind: 'story'; readonly pod?: Pod; tell(world: World): Promise<void> }
 /** Means nothing on Linux, or nothing to a kubelet: taken, stored and given back. */
@@ -63,7 +63,7 @@ export function status(given: Given & { readonly status: object; readonly events
   return { ...row, kind: 'status', pod: podOf(row.id, { ...(spec ? { spec } : {}), ...(container ? { container } : {}), ...(metadata ? { metadata } : {}) }) }
 }
 
-export function refused(given: Given & { readonly by: 'api' | 'node'; readonly reason?: string; readonly message: string | RegExp }): Refused {
+export function refused(given: Given & { readonly by: 'api' | 'cluster'; readonly reason?: string; readonly message: string | RegExp }): Refused {
   const { spec, container, metadata, ...row } = given
   return { ...row, kind: 'refused', pod: podOf(row.id, { ...(spec ? { spec } : {}), ...(container ? { container } : {}), ...(metadata ? { metadata } : {}) }) }
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../../shared/base/errors.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { RuntimeCache } from '../observe/cache.ts'
-import { hostnameOf } from '../pod/etc-files.ts'
+import { kernelHostname, type DnsConfig } from '../pod/etc-files.ts'
 import { podCgroup } from '../resources/cgroup-numbers.ts'
 import { HookError, type PodHook } from './hook.ts'
 
@@ -17,13 +17,14 @@ export interface SandboxDeps {
   readonly cache: RuntimeCache
   readonly cgroupRoot: string
   readonly hostname: string
+  readonly dns: DnsConfig
 }
 
 /**
  * The sandbox and its address. A sandbox that died is stopped for good before the next attempt. The address stays the pod's until the pod goes: after
  * a reboot without the control plane the endpoints of every Service name the old one.
  */
-export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostname }: SandboxDeps): PodHook => ({
+export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostname, dns }: SandboxDeps): PodHook => ({
   name: 'sandbox-network',
   async setUp({ record, pod, attempt, signal }) {
     const { spec } = pod
@@ -35,7 +36,7 @@ export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostna
       }
       const hostNetwork = spec?.hostNetwork ?? false
       const sandbox = await runtime.runSandbox({
-        podUid: record.ref.uid, podName: record.ref.name, podNamespace: record.ref.namespace, attempt, hostname: hostNetwork ? hostname : hostnameOf(pod), hostNetwork,
+        podUid: record.ref.uid, podName: record.ref.name, podNamespace: record.ref.namespace, attempt, hostname: hostNetwork ? hostname : kernelHostname(pod, dns.domain), hostNetwork,
         hostPID: spec?.hostPID ?? false, hostIPC: spec?.hostIPC ?? false, shareProcessNamespace: spec?.shareProcessNamespace ?? false,
         sysctls: Object.fromEntries((spec?.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])), cgroupParent: podCgroup(cgroupRoot, pod),
       }, signal)

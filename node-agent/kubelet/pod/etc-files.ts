@@ -14,6 +14,15 @@ export function domainOf(pod: Pod, clusterDomain: string): string {
   return pod.spec?.subdomain ? `${pod.spec.subdomain}.${pod.metadata?.namespace}.svc.${clusterDomain}` : ''
 }
 
+/** What `hostname` says in the pod: its short name, or with setHostnameAsFQDN the full one. Throws where the kernel's 64 characters do not hold it. */
+export function kernelHostname(pod: Pod, clusterDomain: string): string {
+  const domain = pod.spec?.setHostnameAsFQDN ? domainOf(pod, clusterDomain) : ''
+  if (domain === '') return hostnameOf(pod)
+  const full = `${hostnameOf(pod)}.${domain}`
+  if (full.length > 64) throw new Error(`failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long (64 characters is the max, ${full.length} characters requested)`)
+  return full
+}
+
 export function hostsFile(pod: Pod, options: { ips: readonly string[]; nodeHosts: string; clusterDomain: string }): string {
   const aliases = pod.spec?.hostAliases ?? []
   const extra = aliases.length === 0 ? '' : `\n# Entries added by HostAliases.\n${aliases.map((a) => `${[a.ip, ...(a.hostnames ?? [])].join('\t')}\n`).join('')}`

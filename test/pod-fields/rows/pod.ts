@@ -1,4 +1,5 @@
 /** Fields of the pod as a whole: life, place, names. */
+import { rm, writeFile } from 'node:fs/promises'
 import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
 import type { PodList } from '../../testbed/workloads.ts'
@@ -13,12 +14,14 @@ export const podRows: readonly Row[] = [
     spec: { activeDeadlineSeconds: 1 }, container: { command: forever }, status: { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' },
   }),
   status({
-    id: 'affinity', fields: ['spec.affinity.*'], says: 'a pod whose affinity fits the node runs there', status: ran,
+    id: 'affinity', fields: ['spec.affinity.nodeAffinity'], says: 'a pod whose node affinity fits the node runs there', status: ran,
     spec: { affinity: {
       nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/os', operator: 'In', values: ['linux'] }] }] } },
-      podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { nobody: 'has-it' } } }] },
-      podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { a: 'b' } } } }] },
     } },
+  }),
+  refused({
+    id: 'pod-affinity', fields: ['spec.affinity.podAffinity', 'spec.affinity.podAntiAffinity'], says: 'required affinity between pods is refused by the scheduler, which does not have it yet', by: 'cluster', reason: 'FailedScheduling', message: /podAntiAffinity\) is not supported by this scheduler/,
+    spec: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { nobody: 'has-it' } } }] } } },
   }),
   status({ id: 'node-selector', fields: ['spec.nodeSelector'], says: 'a pod with a selector no node fits is not scheduled', spec: { nodeSelector: { disk: 'none-has-this' } }, status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }] } }),
   status({ id: 'node-name', fields: ['spec.nodeName'], says: 'a pod that names its node runs there without the scheduler', spec: { nodeName: 'pi-1' }, status: ran }),
@@ -28,8 +31,8 @@ export const podRows: readonly Row[] = [
     id: 'tolerations', fields: ['spec.tolerations[].*'], says: 'tolerations are kept and let the pod run', status: ran,
     spec: { tolerations: [{ key: 'k', operator: 'Equal', value: 'v', effect: 'NoExecute', tolerationSeconds: 30 }] },
   }),
-  status({
-    id: 'spread', fields: ['spec.topologySpreadConstraints[].*'], says: 'constraints that hold let the pod run', metadata: { labels: { app: 'spread' } }, status: ran,
+  refused({
+    id: 'spread', fields: ['spec.topologySpreadConstraints[].*'], says: 'constraints with DoNotSchedule are refused by the scheduler, which does not have them yet', by: 'cluster', reason: 'FailedScheduling', message: /topologySpreadConstraints\) are not supported by this scheduler/, metadata: { labels: { app: 'spread' } },
     spec: { topologySpreadConstraints: [{ maxSkew: 1, minDomains: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'spread' } }, matchLabelKeys: ['version'], nodeAffinityPolicy: 'Honor', nodeTaintsPolicy: 'Ignore' }] },
   }),
   status({
@@ -54,16 +57,25 @@ export const podRows: readonly Row[] = [
     id: 'service-links-off', fields: ['spec.enableServiceLinks'], says: 'without links only the API server\'s own Service is', spec: { enableServiceLinks: false },
     objects: [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'unlinked', namespace: 'default' }, spec: { ports: [{ port: 80 }] } }], script: 'env | grep -c ^UNLINKED; env | grep ^KUBERNETES_SERVICE_PORT=', sees: '0\nKUBERNETES_SERVICE_PORT=443',
   }),
-  inside({ id: 'host-network', fields: ['spec.hostNetwork'], says: 'the node\'s own addresses are seen', spec: { hostNetwork: true }, script: 'ip -4 addr show | grep -o "inet 10.203.[0-9]*.2/" | head -1', sees: (w) => `inet ${w.cluster.nodeIp}/` }),
+  inside({ id: 'host-network', fields: ['spec.hostNetwork'], says: 'the node\'s own addresses are seen', spec: { hostNetwork: true }, script: 'ip -o link | grep -o "brt[0-9]*h" | sort', sees: (w) => new RegExp(`^${w.cluster.netns}h$`, 'm') }),
   inside({ id: 'host-pid', fields: ['spec.hostPID'], says: 'the node\'s processes are seen', spec: { hostPID: true }, script: '[ "$(ps | grep -c node-agent/main.ts)" -gt 1 ] && echo yes', sees: 'yes' }),
-  inside({ id: 'host-ipc', fields: ['spec.hostIPC'], says: 'the node\'s IPC namespace is used', spec: { hostIPC: true, hostPID: true }, script: '[ "$(readlink /proc/self/ns/ipc)" = "$(readlink /proc/1/ns/ipc)" ] && echo same', container: { securityContext: { privileged: true } }, sees: 'same' }),
-  inside({ id: 'own-namespaces', fields: ['spec.hostPID', 'spec.hostNetwork'], says: 'without them the container is process 1 of its own and has one network interface', script: 'ps -o pid,args | grep -c "node-agent"; ip -o link | grep -vc " lo:"', sees: /^[01]\n1$/ }),
+  story({
+    id: 'host-ipc', fields: ['spec.hostIPC'], says: 'the node\'s shared memory is seen, and is not without it',
+    async tell({ kubectl }) {
+      const path = '/dev/shm/bramble-host-ipc'
+      await writeFile(path, 'shared')
+      await kubectl.apply([true, false].map((hostIPC) => podOf(`host-ipc-${hostIPC}`, { spec: { hostIPC }, container: { command: ['sh', '-c', `${hostIPC ? '' : '! '}test -e ${path}`] } })))
+      await eventually('both have seen what they should', async () => (await kubectl.said(['get', 'pods', 'host-ipc-true', 'host-ipc-false', '-o', 'jsonpath={.items[*].status.phase}'])).out === 'Succeeded Succeeded')
+      await rm(path)
+    },
+  }),
+  inside({ id: 'own-namespaces', fields: ['spec.hostPID', 'spec.hostNetwork'], says: 'without them the container is process 1 of its own and has one network interface', script: 'ps -o pid,args | grep -c "[n]ode-agent"; ip -o link | grep -vc " lo:"', sees: '0\n1' }),
   status({
     id: 'share-pids', fields: ['spec.shareProcessNamespace'], says: 'containers see each other\'s processes', status: { phase: 'Succeeded' },
     spec: { shareProcessNamespace: true, containers: [{ name: 'other', image: testImage, command: ['sh', '-c', 'until pgrep -f "sleep 12345"; do sleep 0.1; done; pkill -f "sleep 12345"'] }] }, container: { command: ['sh', '-c', 'sleep 12345 || true'] },
   }),
-  refused({ id: 'host-users', fields: ['spec.hostUsers'], says: 'false is refused: no user namespaces here', by: 'node', spec: { hostUsers: false }, reason: 'FailedCreatePodSandBox', message: /does not support spec\.hostUsers: false/ }),
-  kept({ id: 'resource-claims', fields: ['spec.resourceClaims[].*', 'spec.containers[].resources.claims[].*'], says: 'dynamic resource allocation is off, as by default upstream: the field is dropped', spec: { resourceClaims: [{ name: 'c', resourceClaimName: 'gpu' }] } }),
+  refused({ id: 'host-users', fields: ['spec.hostUsers'], says: 'false is refused: no user namespaces here', by: 'cluster', spec: { hostUsers: false }, reason: 'FailedCreatePodSandBox', message: /does not support spec\.hostUsers: false/ }),
+  refused({ id: 'resource-claims', fields: ['spec.resourceClaims[].*', 'spec.containers[].resources.claims[].*'], says: 'dynamic resource allocation is refused', by: 'cluster', reason: 'FailedScheduling', message: /resourceClaims\) are not supported/, spec: { resourceClaims: [{ name: 'c', resourceClaimName: 'gpu' }] } }),
   kept({ id: 'pod-resources', fields: ['spec.resources.*'], says: 'pod-level resources are an alpha field, dropped as upstream does with its gate off', spec: { resources: { limits: { cpu: '1' } } } }),
   status({ id: 'policy-always', fields: ['spec.restartPolicy'], says: 'Always restarts a container that ended well', spec: { restartPolicy: 'Always' }, status: { containerStatuses: [{ name: main, restartCount: 1 }] } }),
   status({ id: 'policy-on-failure', fields: ['spec.restartPolicy'], says: 'OnFailure restarts one that failed and leaves one that did not', spec: { restartPolicy: 'OnFailure', volumes: [{ name: 'v', emptyDir: {} }] }, container: { command: ['sh', '-c', 'test -e /v/x || { touch /v/x; exit 3; }'], volumeMounts: [{ name: 'v', mountPath: '/v' }] }, status: { phase: 'Succeeded', containerStatuses: [{ restartCount: 1, lastState: {}, state: { terminated: { exitCode: 0, reason: 'Completed' } } }] } }),

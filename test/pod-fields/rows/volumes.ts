@@ -67,6 +67,6 @@ export const volumeRows: readonly Row[] = [
     spec: { volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { metadata: { labels: { a: 'b' } }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'scratch', resources: { requests: { storage: '1Mi' } } } } } }] }, container: { ...at('/v'), command: ['touch', '/v/x'] },
   }),
   status({ id: 'nfs', fields: [`${V}.nfs.*`], says: 'mounted from the server; one that cannot be is told', spec: { volumes: [{ name: 'v', nfs: { server: '127.0.0.1', path: '/nowhere', readOnly: true } }] }, container: at('/v'), status: { phase: 'Pending' }, events: [{ reason: 'FailedMount', message: /nfs|mount/ }] }),
-  refused({ id: 'other-volumes', fields: sources.map((s) => `${V}.${s}`), says: 'other kinds of volume are refused by name', by: 'node', reason: 'FailedMount', spec: { volumes: [{ name: 'v', iscsi: { targetPortal: '192.0.2.1', iqn: 'iqn.2001-04.com.example:storage', lun: 0 } }] }, container: at('/v'), message: /iscsi is not supported/ }),
+  refused({ id: 'other-volumes', fields: sources.map((s) => `${V}.${s}`), says: 'other kinds of volume are refused by name', by: 'cluster', reason: 'FailedMount', spec: { volumes: [{ name: 'v', iscsi: { targetPortal: '192.0.2.1', iqn: 'iqn.2001-04.com.example:storage', lun: 0 } }] }, container: at('/v'), message: /iscsi is not supported/ }),
 ]
 export { testImage }
