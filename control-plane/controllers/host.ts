@@ -15,12 +15,14 @@ import { createDeploymentController } from './deployment/controller.ts'
 import { createDisruptionController } from './disruption/controller.ts'
 import { createEndpointSliceController } from './endpoint-slice/controller.ts'
 import { createEndpointsController } from './endpoints/controller.ts'
+import { createEphemeralVolumeController } from './ephemeral-volume/controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
 import type { ChangingResources } from './garbage-collector/followed.ts'
 import { createJobController } from './job/controller.ts'
 import { createNamespaceController } from './namespace/controller.ts'
 import { createNodeLifecycleController, type NodeLifecycleConfig } from './node-lifecycle/controller.ts'
 import { createPodGcController, type PodGcConfig } from './pod-gc/controller.ts'
+import { createPersistentVolumeController } from './persistent-volume/controller.ts'
 import { createReplicaController } from './replica-set/controller.ts'
 import { replicaSets, replicationControllers } from './replica-set/replica-kind.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
@@ -68,6 +70,8 @@ const table: readonly Entry[] = [
   { identity: 'job-controller', create: createJobController },
   { identity: 'cronjob-controller', create: createCronJobController },
   { identity: 'disruption-controller', create: createDisruptionController },
+  { identity: 'persistent-volume-binder', create: createPersistentVolumeController },
+  { identity: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
   { identity: 'pvc-protection-controller', create: createVolumeProtectionController },
   { identity: 'endpoint-controller', create: createEndpointsController },
   { identity: 'endpointslice-controller', create: createEndpointSliceController },

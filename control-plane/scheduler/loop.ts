@@ -1,5 +1,5 @@
 /** The scheduler: pods without a node in, bindings out. Woken by pods and nodes, never by a clock except for back-off. */
-import type { Pod } from '../../shared/api/core-v1.ts'
+import type { Node, Pod } from '../../shared/api/core-v1.ts'
 import type { Stored } from '../../shared/api/object.ts'
 import { refs } from '../../shared/api/refs.ts'
 import { nextTurn } from '../../shared/host/turn.ts'
@@ -17,6 +17,8 @@ import { createSchedulerMetrics } from './metrics.ts'
 import { podView, type PodView } from './pod-view.ts'
 import { createSchedulingQueue } from './queue/machine.ts'
 import { createSnapshot } from './snapshot.ts'
+import { createVolumeBinder, type PodVolumes } from './volumes/binder.ts'
+import type { Binding } from './volumes/plan.ts'
 
 export interface SchedulerOptions {
   readonly client: ApiClient
@@ -35,6 +37,11 @@ export interface Scheduler {
 
 /** Decisions in one go before other work of the process gets its turn: at about 0.1 ms each this holds the event loop for 2 ms. */
 const batch = 20
+
+function bindingOn(volumes: PodVolumes | undefined, node: Node | undefined): Binding | undefined {
+  const answer = volumes?.ok && node ? volumes.on(node) : undefined
+  return answer?.ok ? answer.binding : undefined
+}
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { client, informers, host, name = 'default-scheduler' } = options
@@ -75,6 +82,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     snapshot.removePod(pod.metadata.uid)
     if (pod.spec?.nodeName) { queue.wake(clock.monotonic()); wake() }
   }
+  const binder = createVolumeBinder({ client, informers, clock, changed: () => { if (queue.size.unschedulable > 0) { queue.wake(clock.monotonic()); wake() } } })
   const registered = [
     nodes.on({
       add: (n) => { snapshot.setNode(n); queue.wake(clock.monotonic()); wake() },
@@ -93,22 +101,26 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const tracked = work.finally(() => { underWay.delete(tracked) })
     underWay.add(tracked)
   }
-  const place = async (view: PodView, node: string, since: Millis): Promise<void> => {
+  const place = async (view: PodView, node: string, since: Millis, binding: Binding | undefined): Promise<void> => {
     const { pod } = view
     const key = keyOf(pod)
+    const reserved = binding && binder.reserve(binding)
     try {
+      if (binding) await binder.bind(binding, node)
       await bind(client, pod, node)
       measured.attempt('scheduled', since)
       recorder.event(refs.Pod, pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`)
     } catch (e) {
       snapshot.forget(pod.metadata.uid)
       // Gone, or bound by another: the informer says which.
-      if (isNotFound(e)) return
+      if (isNotFound(e) && !binding) return
       measured.attempt('error', since)
       if (!isConflict(e)) log.warn('binding failed, will retry', { pod: key, node, error: messageOf(e) })
       const now = pods.get(pod.metadata.namespace, pod.metadata.name)
       if (now?.metadata.uid === pod.metadata.uid && waits(now)) queue.retry(key, view.priority, clock.monotonic())
       wake()
+    } finally {
+      reserved?.[Symbol.dispose]()
     }
   }
   const tell = async (pod: Stored<Pod>, reason: string, message: string, event: boolean): Promise<void> => {
@@ -130,14 +142,15 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const view = views.get(pod.metadata.uid) ?? podView(pod)
     const at = queue.cycle
     const since = clock.monotonic()
-    const decision = decide({ pod: view, nodes: snapshot.nodes(), seed: random.float() })
+    const volumes = binder.of(pod)
+    const decision = decide({ pod: view, nodes: snapshot.nodes(), volumes, seed: random.float() })
     measured.decided(since)
     switch (decision.kind) {
       case 'bind':
         queue.done(key)
         views.delete(pod.metadata.uid)
         snapshot.assume(view, decision.node)
-        background(place(view, decision.node, since))
+        background(place(view, decision.node, since, bindingOn(volumes, nodes.get(undefined, decision.node))))
         break
       case 'rejected': case 'refused':
         views.set(pod.metadata.uid, view)
@@ -150,7 +163,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   const loop = async (signal: AbortSignal): Promise<void> => {
     signal.addEventListener('abort', wake, { once: true })
-    await Promise.race([Promise.all([pods.synced, nodes.synced]), new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })])
+    await Promise.race([Promise.all([pods.synced, nodes.synced, binder.synced]), new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })])
     while (!signal.aborted) {
       ring = Promise.withResolvers<void>()
       let n = 0
@@ -171,6 +184,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     async close() {
       await supervisor.close()
       for (const r of registered) r[Symbol.dispose]()
+      binder.close()
       await Promise.all(underWay)
       await recorder.flush()
     },

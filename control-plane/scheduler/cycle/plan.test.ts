@@ -36,7 +36,6 @@ describe('filters, in the words of upstream', () => {
     ['affinity', [[['a']], ['p', affinity('In', ['ssd'])]], `0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. ${notHelpful(1)}`],
     ['host port', [[['a']], ['p', { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 1, hostPort: 80 }] }] }], [['a', ['x', { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 2, hostPort: 80, hostIP: '10.0.0.1' }] }] }]]]],
       `0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. ${noVictims(1)}`],
-    ['claim', [[['a']], ['p', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] }]], '0/1 nodes are available: persistentvolumeclaim "data" not found.'],
   ])('%s', (_, args, message) => { expect(decideOver(...args)).toEqual({ kind: 'rejected', message }) })
 
   it.each<[string, Parameters<typeof decideOver>]>([

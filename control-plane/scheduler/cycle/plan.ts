@@ -2,8 +2,16 @@
 import { filters, scorers } from '../plugins/order.ts'
 import type { Rejection } from '../plugins/plugin.ts'
 import type { NodeView, PodView } from '../pod-view.ts'
+import type { PodVolumes } from '../volumes/binder.ts'
 
-export interface PlanInput { readonly pod: PodView; readonly nodes: readonly NodeView[]; /** Breaks ties. */ readonly seed: number }
+export interface PlanInput {
+  readonly pod: PodView
+  readonly nodes: readonly NodeView[]
+  /** Undefined where the pod has no claims. */
+  readonly volumes?: PodVolumes | undefined
+  /** Breaks ties. */
+  readonly seed: number
+}
 
 export type Decision =
   | { readonly kind: 'bind'; readonly node: string; readonly score: number }
@@ -12,17 +20,19 @@ export type Decision =
   /** The pod asks for something this scheduler does not do. */
   | { readonly kind: 'refused'; readonly message: string }
 
-export function decide({ pod, nodes, seed }: PlanInput): Decision {
+export function decide({ pod, nodes, volumes, seed }: PlanInput): Decision {
   const refusal = refusedFeature(pod)
   if (refusal) return { kind: 'refused', message: refusal }
-  const claim = pod.pod.spec?.volumes?.find((v) => v.persistentVolumeClaim)?.persistentVolumeClaim?.claimName
-  if (claim !== undefined) return { kind: 'rejected', message: `0/${nodes.length} nodes are available: persistentvolumeclaim "${claim}" not found.` }
   if (nodes.length === 0) return { kind: 'rejected', message: 'no nodes available to schedule pods' }
+  if (volumes && !volumes.ok) {
+    const all = `0/${nodes.length} nodes are available`
+    return { kind: 'rejected', message: `${all}: ${volumes.message}. preemption: ${all}: ${nodes.length} Preemption is not helpful for scheduling.` }
+  }
   const rejections: Rejection[] = []
   const feasible: NodeView[] = []
   const lower: NodeView[] = []
   for (const node of nodes) {
-    const rejection = refusedBy(pod, node)
+    const rejection = refusedBy(pod, node) ?? withoutVolumes(volumes, node)
     if (!rejection) { feasible.push(node); continue }
     rejections.push(rejection)
     if (rejection.resolvable && [...node.pods.values()].some((p) => p.priority < pod.priority)) lower.push(node)
@@ -39,6 +49,12 @@ function refusedBy(pod: PodView, node: NodeView): Rejection | undefined {
     if (rejection) return rejection
   }
   return undefined
+}
+
+/** The last filter, as upstream's: it costs the most. */
+function withoutVolumes(volumes: PodVolumes | undefined, { node }: NodeView): Rejection | undefined {
+  const answer = volumes?.ok ? volumes.on(node) : undefined
+  return answer && !answer.ok ? { reasons: answer.reasons, resolvable: false } : undefined
 }
 
 /** Hard rules about other pods are not built: placing such a pod anywhere would break its promise. Soft ones may be left out. */

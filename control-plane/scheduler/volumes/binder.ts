@@ -1,0 +1,98 @@
+/** Knows claims and volumes for the scheduler, and binds those of a pod before the pod: the node is chosen once, for both. */
+import type { Node, Pod } from '../../../shared/api/core-v1.ts'
+import type { Stored } from '../../../shared/api/object.ts'
+import { refs } from '../../../shared/api/refs.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Clock } from '../../../shared/base/host.ts'
+import type { ApiClient } from '../../../shared/client/api-client.ts'
+import type { SharedInformers } from '../../../shared/reconcile/shared-informers.ts'
+import { isFullyBound, volumeAnnotations } from '../../../shared/values/volume-match.ts'
+import { claimsOf, usesClaims, volumesOn, type Binding, type NodeAnswer, type VolumeWorld } from './plan.ts'
+
+/** One pod's volumes, for one decision. */
+export type PodVolumes = { readonly ok: false; readonly message: string } | { readonly ok: true; on(node: Node): NodeAnswer }
+
+export interface VolumeBinder {
+  /** Resolves once claims, volumes and classes are known. */
+  readonly synced: Promise<unknown>
+  /** Undefined for a pod without claims. */
+  of(pod: Stored<Pod>): PodVolumes | undefined
+  /** From now on the volumes are not given to others. Dispose when the pod is bound, or is not going to be. */
+  reserve(binding: Binding): Disposable
+  /** Resolves when all claims are bound. Rejects where a write is refused, or they are not bound in time; the pod is then tried anew. */
+  bind(binding: Binding, node: string): Promise<void>
+  close(): void
+}
+
+/** Upstream's `bindTimeoutSeconds`: a provisioner may have to make a disk somewhere. */
+const bindTimeout: Millis = 600_000
+
+export function createVolumeBinder(options: { client: ApiClient; informers: SharedInformers; clock: Clock; changed: () => void }): VolumeBinder {
+  const { client, informers, clock, changed } = options
+  const claims = informers.for(refs.PersistentVolumeClaim)
+  const volumes = informers.for(refs.PersistentVolume)
+  const classes = informers.for(refs.StorageClass)
+  const taken = new Map<string, number>()
+  /** By uid of a claim. */
+  const waiting = new Map<string, { done(): void; failed(why: Error): void }>()
+  const world: VolumeWorld = {
+    claim: (namespace, name) => claims.get(namespace, name), volume: (name) => volumes.get(undefined, name), volumes: () => volumes.list(), storageClass: (name) => classes.get(undefined, name),
+    get taken() { return new Set(taken.keys()) },
+  }
+  const registered = [
+    claims.on({
+      add: changed,
+      update(c, old) {
+        const waiter = waiting.get(c.metadata.uid)
+        if (isFullyBound(c)) waiter?.done()
+        // Whoever was to make the volume there gives the choice back.
+        else if (old.metadata.annotations?.[volumeAnnotations.selectedNode] !== undefined && c.metadata.annotations?.[volumeAnnotations.selectedNode] === undefined) waiter?.failed(new Error('provisioning failed: selectedNode annotation removed'))
+        changed()
+      },
+      delete: (c) => { waiting.get(c.metadata.uid)?.failed(new Error(`persistentvolumeclaim "${c.metadata.name}" not found`)) },
+    }),
+    volumes.on({ add: changed, update: (v, old) => { if (v.status?.phase !== old.status?.phase || v.spec !== old.spec) changed() } }),
+    classes.on({ add: changed, update: changed }),
+  ]
+  const whenBound = (claim: Binding['provision'][number]): Promise<void> => {
+    const { uid, namespace, name } = claim.metadata
+    const now = claims.get(namespace, name)
+    if (now?.metadata.uid === uid && isFullyBound(now)) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const timer = clock.after(bindTimeout, () => reject(new Error('binding volumes: context deadline exceeded')))
+    waiting.set(uid, { done: resolve, failed: reject })
+    return promise.finally(() => { timer[Symbol.dispose](); waiting.delete(uid) })
+  }
+
+  return {
+    synced: Promise.all([claims.synced, volumes.synced, classes.synced]),
+    of(pod) {
+      if (!usesClaims(pod)) return undefined
+      const found = claimsOf(pod, world)
+      return found.ok ? { ok: true, on: (node) => volumesOn(node, found.claims, world) } : found
+    },
+    reserve({ matches }) {
+      const names = matches.map((m) => m.volume.metadata.name)
+      for (const n of names) taken.set(n, (taken.get(n) ?? 0) + 1)
+      return { [Symbol.dispose]() { for (const n of names.splice(0)) { const left = (taken.get(n) ?? 1) - 1; if (left > 0) taken.set(n, left); else taken.delete(n) } } }
+    },
+    async bind({ matches, provision }, node) {
+      for (const { claim, volume } of matches) {
+        const { namespace, name, uid, resourceVersion } = claim.metadata
+        const own: Record<string, string> = volume.spec?.claimRef ? {} : { [volumeAnnotations.boundByController]: 'yes' }
+        const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, uid, resourceVersion, ...(namespace === undefined ? {} : { namespace }) }
+        // With its resourceVersion: somebody else may have taken it.
+        await client.update(refs.PersistentVolume, { ...volume, metadata: { ...volume.metadata, annotations: { ...volume.metadata.annotations, ...own } }, spec: { ...volume.spec, claimRef } })
+      }
+      for (const claim of provision) {
+        if (claim.metadata.annotations?.[volumeAnnotations.selectedNode] === node) continue
+        await client.update(refs.PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, annotations: { ...claim.metadata.annotations, [volumeAnnotations.selectedNode]: node } } })
+      }
+      await Promise.all([...matches.map((m) => m.claim), ...provision].map(whenBound))
+    },
+    close() {
+      for (const r of registered) r[Symbol.dispose]()
+      for (const w of [...waiting.values()]) w.failed(new Error('the scheduler ends'))
+    },
+  }
+}
