@@ -5,7 +5,7 @@ import { StatusError } from '../../shared/base/errors.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
 import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
 import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
-import { createHostPorts, type HostPorts } from '../proxy/host-ports.ts'
+import { createHostPorts, type HostPorts } from '../host-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { bounded } from './bounded.ts'
 import type { PodRuntimeFacts } from './env/field-ref.ts'
@@ -19,7 +19,8 @@ import { allContainers, containerNamed } from './pod/pod-facts.ts'
 import { newestSandbox } from './pod/plan.ts'
 import type { PodRecord } from './pod/record.ts'
 import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
-import { openCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { openCgroups, resizeCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { podCgroup } from './resources/cgroup-numbers.ts'
 import type { NodeUsage } from '../../shared/streams/usage.ts'
 import { createUsageMeter } from './resources/usage.ts'
 import type { ContainerFiles } from './streams/container-files.ts'
@@ -151,12 +152,16 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const executors = createExecutors({
       host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
       memoryCapacity: facts?.memoryBytes ?? 1, hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
+      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, id, container) },
     })
     const probes = new ProbeSet({
       host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,
       event: (record, reason, message, container) => event(record, 'Warning', reason, message, `spec.containers{${container}}`),
     })
-    return new PodLoop({ host: { ...host, log }, runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event })
+    return new PodLoop({
+      host: { ...host, log }, runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
+      allocatable: () => (facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 }),
+    })
   }
 
   const resync = async (signal: AbortSignal): Promise<void> => {

@@ -10,11 +10,13 @@ import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
-import { fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
+import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
 import { createRecord, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
 import type { ProbeSet } from './probes/probe-set.ts'
+import { podAmounts } from './resources/qos.ts'
+import { allocatedPod, firstAllocation, judgeResize, resizeConditions, resizeOf, type Room } from './resources/resize.ts'
 import { podStatus } from './status/pod-status.ts'
 
 export interface LoopDeps {
@@ -29,6 +31,8 @@ export interface LoopDeps {
   readonly dataDir: string
   readonly memoryDir: string
   hostIPs(): readonly string[]
+  /** Of the node: millicores and bytes. */
+  allocatable(): Room['allocatable']
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
 }
 
@@ -129,7 +133,7 @@ export class PodLoop {
     const pod = record.pod ?? skeleton(record.ref)
     await this.#firstLook(record, pod)
     for (let round = 0; round < maxRounds; round++) {
-      const now = record.pod ?? pod
+      const now = this.#allocated(record, record.pod ?? pod)
       await this.#observe(record, now)
       const input = this.#snapshot(record, now)
       const plan = planPod(input)
@@ -156,12 +160,37 @@ export class PodLoop {
     for (const [name, attempt] of await firstAttempts(this.#deps.files, record.paths, pod)) record.firstAttempt.set(name, attempt)
   }
 
+  /** The pod with what it was granted, after granting what it asks for if there is room. */
+  #allocated(record: PodRecord, pod: StoredPod): StoredPod {
+    const allocated = allocatedPod(pod, record.allocation)
+    if (allocated === pod) { record.resizePending = undefined; return pod }
+    const verdict = judgeResize(pod, { allocatable: this.#deps.allocatable(), others: this.#othersThan(record) })
+    record.resizePending = verdict.at === 'accepted' ? undefined : { reason: verdict.at, message: verdict.message }
+    if (verdict.at !== 'accepted') return allocated
+    record.allocation = firstAllocation({ ...pod, status: {} })
+    record.resizeError = undefined
+    return pod
+  }
+
+  #othersThan(record: PodRecord): Room['others'] {
+    let [cpuMilli, memoryBytes] = [0, 0]
+    for (const other of this.records.values()) {
+      if (other === record || !other.pod || !other.desired || other.released !== 'no' && other.failed) continue
+      const amounts = podAmounts(allocatedPod(other.pod, other.allocation))
+      cpuMilli += amounts.cpuRequest ?? 0
+      memoryBytes += amounts.memoryRequest ?? 0
+    }
+    return { cpuMilli, memoryBytes }
+  }
+
   async #observe(record: PodRecord, pod: StoredPod): Promise<void> {
     const { clock } = this.#deps.host
     const { containers } = this.#deps.cache.pod(record.ref.uid)
     const ids = new Set(containers.map((c) => c.id))
-    for (const map of [record.endedAt, record.messages, record.postStart, record.preStops]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
+    for (const map of [record.endedAt, record.messages, record.postStart, record.preStops, record.applied]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
     for (const c of containers) {
+      // One that ran before this process did has what its status says, and that is what was allocated.
+      if (c.state === 'running' && !record.applied.has(c.id)) record.applied.set(c.id, record.allocation.get(c.name) ?? {})
       if (c.state !== 'exited' || record.endedAt.has(c.id)) continue
       record.endedAt.set(c.id, clock.monotonic() - Math.max(0, clock.now() - (c.finishedAt ?? clock.now())))
       const words = await readLastWords(this.#deps, record, pod, c)
@@ -189,7 +218,7 @@ export class PodLoop {
       pod, sandboxes, containers, intent: this.#isEnding(record) ? 'end' : 'run', setup: record.setup, failed: record.failed !== undefined || phase === 'Failed' || phase === 'Succeeded',
       endedAt: Object.fromEntries(record.endedAt), images: Object.fromEntries(record.images), backoff: Object.fromEntries(record.backoff), startRetryAt: Object.fromEntries(record.startRetryAt),
       probes: Object.fromEntries(record.probes), stopping: Object.fromEntries(record.stopping), postStart: Object.fromEntries(record.postStart), grace,
-      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
+      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, applied: Object.fromEntries(record.applied), resizeRetryAt: record.resizeError?.retryAt, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
       released: record.released, volumesStale: record.volumesStale, now: this.#deps.host.clock.monotonic(),
     }
   }
@@ -213,11 +242,15 @@ export class PodLoop {
       if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
     }
     const status: PodStatus = podStatus({
-      pod, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
+      pod, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
       failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
       sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
       startTime: record.startTime, now: clock.now(), previous: record.lastStatus,
     })
+    const resizing = resizeConditions({
+      pending: record.resizePending, inProgress: running.some((c) => { const def = containerNamed(pod, c.name); return def !== undefined && resizeOf(def, record.applied.get(c.id)) !== 'none' }), error: record.resizeError?.message,
+    }, record.lastStatus?.conditions ?? [], clock.now())
+    if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
     if (deepEqual(status, record.lastStatus)) return
     record.lastStatus = status
     this.#deps.sink.podStatus(record.ref, status)
@@ -238,6 +271,8 @@ export class PodLoop {
   }
 
   #forget(record: PodRecord): void {
+    // There may be room now for what had to wait.
+    for (const [uid, other] of this.records) if (other.resizePending?.reason === 'Deferred') this.#queue.add(uid)
     record.abort.abort()
     this.#deps.probes.forget(record)
     this.records.delete(record.ref.uid)

@@ -1,7 +1,7 @@
 /** UDP flows that conntrack would go on sending to where they no longer belong. TCP needs none of this: its connections end by themselves. */
 import { runOkWith, type Exec } from '../../shared/host/iptables.ts'
 import type { PortInfo } from './endpoints.ts'
-import type { HostPort } from './host-ports.ts'
+import type { HostPort } from '../host-ports.ts'
 import { ExecError } from '../../shared/host/exec.ts'
 
 const used = (port: PortInfo | undefined): Set<string> => new Set((port ? [...port.cluster, ...port.onNode] : []).map((endpoint) => endpoint.ip))

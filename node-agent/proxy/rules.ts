@@ -6,7 +6,7 @@
  * FW-x checks source ranges; SEP-x rewrites to one endpoint; HOSTPORTS rewrites to pods with host ports. filter: rejects and drops what nat could not rewrite.
  */
 import type { Endpoint, PortInfo } from './endpoints.ts'
-import type { HostPort } from './host-ports.ts'
+import type { HostPort } from '../host-ports.ts'
 
 export interface RuleConfig {
   /** Of all chains; up to 7 characters. */

@@ -7,7 +7,8 @@ it('rejects, and no more, where the process has no file descriptor left to start
     import { openSync } from 'node:fs'
     import { run } from ${JSON.stringify(join(import.meta.dirname, 'exec.ts'))}
     const open = []
-    try { for (;;) open.push(openSync('/dev/null')) } catch {}
+    let full
+    while (!full) try { open.push(openSync('/dev/null')) } catch (e) { full = e }
     const code = await run(['true']).then(() => 'started', (e) => e.code)
     process.stderr.write(code)`
   const result = await run(['prlimit', '--nofile=64', process.execPath, '--input-type=module-typescript', '-e', script])

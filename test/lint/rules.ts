@@ -40,6 +40,7 @@ const sharedRank: Readonly<Record<string, number>> = { base: 0, api: 1, values: 
 
 /** What a component may import of a sibling besides its interface: the interface file of each. */
 const interfaces = new Set([
+  'node-agent/host-ports.ts',
   'control-plane/store/store.ts', 'node-agent/runtime/runtime.ts', 'node-agent/link/link.ts', 'node-agent/network/network.ts', 'control-plane/api-server/streams.ts',
 ])
 

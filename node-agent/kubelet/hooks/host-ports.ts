@@ -1,4 +1,4 @@
-import { hostPortsOf, type HostPorts } from '../../proxy/host-ports.ts'
+import { hostPortsOf, type HostPorts } from '../../host-ports.ts'
 import type { PodHook } from './hook.ts'
 
 /** Tells the proxy which ports of the node lead to this pod; after the network, whose address they lead to. */

@@ -33,6 +33,8 @@ export interface ApplyDeps {
   readonly volumes: VolumeDeps
   readonly memoryCapacity: number
   hostIP(): string
+  /** Sets the limits of a running container and of its pod in their cgroups. */
+  resizeCgroups(pod: StoredPod, containerId: string, container: ContainerDef): Promise<void>
   readonly seccompDir: string
   /** Bounds what starts processes. */
   readonly slot: <T>(work: () => Promise<T>) => Promise<T>
@@ -58,6 +60,7 @@ export function createExecutors(deps: ApplyDeps): Executors {
     start: (record, pod, step) => start(deps, record, pod, step),
     preStop: async (record, pod, step) => void beginPreStop(deps, record, pod, step),
     stop: async (record, pod, step) => stop(deps, record, pod, step),
+    resize: (record, pod, step) => resize(deps, record, pod, step),
     async removeContainer(record, _pod, step) {
       await deps.runtime.removeContainer(step.id)
       await deps.files.remove(record.paths.log(step.container, step.attempt))
@@ -110,6 +113,20 @@ async function setUp(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
     record.setup = { at: 'failed', retryAt: clock.monotonic() + delay }
     deps.event(record, 'Warning', e instanceof HookError ? e.reason : 'FailedSync', messageOf(e))
     deps.host.log.warn('pod cannot be set up', { pod: `${record.ref.namespace}/${record.ref.name}`, error: messageOf(e), retryMs: delay })
+  }
+}
+
+/** The pod's cgroup first, so that a container that grows has room; and again after, so that one that shrinks takes its pod along. */
+async function resize(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: StepMap['resize']): Promise<void> {
+  const container = containerNamed(pod, step.container)
+  if (!container) return
+  try {
+    await deps.resizeCgroups(pod, step.id, container)
+    record.applied.set(step.id, container.resources ?? {})
+    record.resizeError = undefined
+  } catch (e) {
+    record.resizeError = { message: messageOf(e), retryAt: deps.host.clock.monotonic() + 10_000 }
+    deps.host.log.warn('container cannot be resized', { container: step.container, pod: record.ref.name, error: messageOf(e) })
   }
 }
 
@@ -171,6 +188,7 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
     })
     const started = await deps.slot(() => deps.runtime.startContainer(sandboxId, spec, record.abort.signal))
     deps.cache.put({ container: started })
+    record.applied.set(started.id, container.resources ?? {})
     record.trouble.delete(name)
     record.startRetryAt.delete(name)
     deps.event(record, 'Normal', 'Created', `Created container: ${name}`, path)

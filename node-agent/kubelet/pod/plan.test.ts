@@ -13,7 +13,7 @@ const exited = (name: string, attempt: number, exitCode: number, parts: Partial<
 const pod = (spec: Partial<NonNullable<Pod['spec']>> = {}): Pod => ({ metadata: { name: 'p', namespace: 'd', uid: 'u' }, spec: { containers: [{ name: 'a', image: 'i' }], restartPolicy: 'Always', ...spec } })
 const input = (parts: Partial<PlanInput> = {}): PlanInput => ({
   pod: pod(), intent: 'run', sandboxes: [sandbox(0)], containers: [], endedAt: {}, setup: { at: 'done', sandboxId: 's0' }, images: { a: { at: 'ready', id: 'i' } }, backoff: {}, startRetryAt: {}, probes: {},
-  stopping: {}, firstAttempt: {}, failed: false, startedAt: 0, released: 'no', volumesStale: false, postStart: {}, preStops: {}, endingSince: undefined, grace: 1000 * (parts.pod?.metadata?.deletionGracePeriodSeconds ?? parts.pod?.spec?.terminationGracePeriodSeconds ?? 30), now: 100_000, ...parts,
+  stopping: {}, firstAttempt: {}, failed: false, startedAt: 0, released: 'no', volumesStale: false, postStart: {}, preStops: {}, applied: {}, resizeRetryAt: undefined, endingSince: undefined, grace: 1000 * (parts.pod?.metadata?.deletionGracePeriodSeconds ?? parts.pod?.spec?.terminationGracePeriodSeconds ?? 30), now: 100_000, ...parts,
 })
 const brief = (steps: readonly Step[]): string[] => steps.map((s) => ('container' in s ? `${s.do} ${s.container}${'attempt' in s ? `/${s.attempt}` : ''}` : 'attempt' in s ? `${s.do} ${s.attempt}` : s.do))
 

@@ -2,10 +2,11 @@
  * What to do next for one pod. Pure: a snapshot in, steps out. Steps are done in order; the loop then looks again.
  * Source of the rules: upstream `computePodActions` and `computeInitContainerActions` in `pkg/kubelet/kuberuntime`.
  */
-import type { Container as ContainerDef, Pod, Probe } from '../../../shared/api/core-v1.ts'
+import type { Container as ContainerDef, Pod, Probe, ResourceRequirements } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Container, Sandbox } from '../../runtime/runtime.ts'
 import { isSidecar } from '../resources/qos.ts'
+import { resizeOf } from '../resources/resize.ts'
 import { goDuration, retryAt, type BackoffEntry } from './backoff.ts'
 import { containerNamed, ephemeralContainers, formatPod, gracePeriod, initContainers, mainContainers, restarts } from './pod-facts.ts'
 
@@ -44,6 +45,10 @@ export interface PlanInput {
   readonly postStart: Readonly<Record<string, 'running' | 'failed'>>
   /** Containers whose preStop hook was begun ahead of their turn to stop, by id. */
   readonly preStops: Readonly<Record<string, true>>
+  /** The cpu and memory a running container has, by id; of one that is not listed, what its spec says. */
+  readonly applied: Readonly<Record<string, ResourceRequirements>>
+  /** A resize that failed may be tried again then. */
+  readonly resizeRetryAt: Millis | undefined
   /** When the pod began to end; undefined before. */
   readonly endingSince: Millis | undefined
   /** What the pod has from then on: asked for by its deletion, its spec or an eviction. */
@@ -80,6 +85,8 @@ interface Steps {
    * that the same decision made a little later is the same step.
    */
   stop: { readonly id: string; readonly container: string; readonly grace: Millis; readonly until: Millis; readonly cause: StopCause }
+  /** Brings a running container's cgroup, and its pod's, to what is allocated. */
+  resize: { readonly id: string; readonly container: string }
   removeContainer: { readonly id: string; readonly container: string; readonly attempt: number }
   removeSandbox: { readonly id: string }
   fail: { readonly reason: string; readonly message: string }
@@ -218,7 +225,7 @@ function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDe
 /** Started once, whatever the others do, and never again. */
 const unstartedEphemeral = (input: PlanInput): ContainerDef[] => ephemeralContainers(input.pod).filter((c) => newestContainer(input.containers, c.name) === undefined)
 
-/** Containers whose probe says that they must be restarted. */
+/** Containers that must be restarted: their probe says so, their hook failed, their new size needs it. */
 function unhealthy(input: PlanInput): Step[] {
   return input.containers.filter(isRunning).flatMap((c): Step[] => {
     const def = containerNamed(input.pod, c.name)
@@ -231,8 +238,18 @@ function unhealthy(input: PlanInput): Step[] {
     if (!def || input.stopping[c.id] !== undefined) return []
     if (input.postStart[c.id] === 'failed') return failing('postStart', undefined)
     if (def.startupProbe && results.startup === 'failure') return failing('startup', def.startupProbe)
-    return def.livenessProbe && results.liveness === 'failure' ? failing('liveness', def.livenessProbe) : []
+    if (def.livenessProbe && results.liveness === 'failure') return failing('liveness', def.livenessProbe)
+    return resizeOf(def, input.applied[c.id]) === 'restart' ? failing('resize', undefined) : []
   })
+}
+
+function resizes(input: PlanInput, agenda: Agenda): void {
+  for (const c of input.containers) {
+    const def = containerNamed(input.pod, c.name)
+    if (!isRunning(c) || !def || input.stopping[c.id] !== undefined || resizeOf(def, input.applied[c.id]) !== 'in-place') continue
+    if (input.resizeRetryAt !== undefined && input.resizeRetryAt > input.now) agenda.wake(input.resizeRetryAt)
+    else agenda.steps.push({ do: 'resize', id: c.id, container: c.name })
+  }
 }
 
 /** All but the newest two of each container, and sandboxes that hold none any more. */
@@ -295,6 +312,7 @@ function run(input: PlanInput, deadline: Millis | undefined): Plan {
   const agenda = new Agenda()
   agenda.wake(deadline)
   agenda.steps.push(...unhealthy(input))
+  resizes(input, agenda)
   const wanted = [...unstartedEphemeral(input), ...candidates(input, usable)]
   const ready = usable !== undefined && input.setup.at === 'done' && input.setup.sandboxId === usable.id
   if (!ready && (wanted.length > 0 || input.containers.some(isRunning))) {

@@ -1,9 +1,10 @@
 /** What the kubelet remembers of one pod beyond what desired state and runtime say. Lost with the process, and then found anew. */
-import type { PodStatus } from '../../../shared/api/core-v1.ts'
+import type { PodStatus, ResourceRequirements } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { PodRef } from '../../link/link.ts'
 import type { Image } from '../../runtime/runtime.ts'
 import type { MountedVolume } from '../volumes/kind.ts'
+import { firstAllocation } from '../resources/resize.ts'
 import type { BackoffEntry } from './backoff.ts'
 import type { PodPaths } from './paths.ts'
 import type { ImageState, ProbeResults, SetupState } from './plan.ts'
@@ -41,6 +42,14 @@ export interface PodRecord {
   /** By container name. */
   readonly images: Map<string, ImageState>
   readonly pullBackoff: Map<string, BackoffEntry>
+  /** What the pod was granted of cpu and memory, by container name. */
+  allocation: Map<string, ResourceRequirements>
+  /** What each running container has, by id. */
+  readonly applied: Map<string, ResourceRequirements>
+  /** A resize that the node has no room for. */
+  resizePending: Trouble | undefined
+  /** What the last try to apply one met, and when it may be tried again (monotonic). */
+  resizeError: { readonly message: string; readonly retryAt: Millis } | undefined
   /** What a ready image state names. */
   readonly resolved: Map<string, Image>
   readonly backoff: Map<string, BackoffEntry>
@@ -63,6 +72,6 @@ export function createRecord(options: { ref: PodRef; paths: PodPaths; pod: Store
   return {
     ...options, desired: options.pod !== undefined, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined, ending: undefined,
     lastStatus: undefined, firstSeenAt: undefined, seen: false, volumes: new Map(), images: new Map(), pullBackoff: new Map(), resolved: new Map(), backoff: new Map(), startRetryAt: new Map(),
-    trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), postStart: new Map(), preStops: new Map(), endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
+    trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), postStart: new Map(), preStops: new Map(), allocation: options.pod ? firstAllocation(options.pod) : new Map(), applied: new Map(), resizePending: undefined, resizeError: undefined, endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
   }
 }

@@ -6,12 +6,15 @@ import type { FileTree } from '../../../shared/host/file-tree.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
 import type { Log } from '../../../shared/base/host.ts'
 import type { ResourceLimits } from '../../runtime/runtime.ts'
-import { sharesToWeight } from './cgroup-numbers.ts'
+import type { Container, Pod } from '../../../shared/api/core-v1.ts'
+import { containerLimits, podLimits, sharesToWeight } from './cgroup-numbers.ts'
 
 export interface Cgroups {
   readonly version: 1 | 2
   /** Makes the cgroup (`/bramble/burstable/pod1`) and its parents, and sets its limits. */
   ensure(path: string, limits: ResourceLimits): Promise<void>
+  /** Changes the limits of a cgroup that is there, in use, and may have the memory limit repeated for memory and swap together. Rejects where the kernel refuses (memory in use above the limit). */
+  resize(path: string, limits: ResourceLimits): Promise<void>
   /** Removes the cgroup and what is left below it. Resolves also where the kernel still holds it; `false` then. */
   remove(path: string): Promise<boolean>
 }
@@ -85,6 +88,22 @@ class CgroupsV1 implements Cgroups {
     await set('pids', 'pids.max', limits.pids)
   }
 
+  async resize(path: string, limits: ResourceLimits): Promise<void> {
+    const [cpu, memory] = [this.#mounts.get('cpu'), this.#mounts.get('memory')]
+    if (cpu !== undefined) {
+      if (limits.cpuShares !== undefined) await this.#files.write(`${cpu}${path}/cpu.shares`, String(limits.cpuShares))
+      if (limits.cpuPeriod !== undefined) await this.#files.write(`${cpu}${path}/cpu.cfs_period_us`, String(limits.cpuPeriod))
+      await this.#files.write(`${cpu}${path}/cpu.cfs_quota_us`, String(limits.cpuQuota ?? -1))
+    }
+    if (memory === undefined) return
+    const [limit, both] = [`${memory}${path}/memory.limit_in_bytes`, `${memory}${path}/memory.memsw.limit_in_bytes`]
+    const text = String(limits.memoryBytes ?? -1)
+    const before = Number((await this.#files.read(limit))?.trim() ?? 0)
+    // The kernel keeps memory <= memory and swap at every moment, and a container has the same for both; the pod's cgroup has no limit of the second.
+    const swap = (await this.#files.read(both))?.trim() === String(before) ? [both] : []
+    for (const file of (limits.memoryBytes ?? Infinity) > before ? [...swap, limit] : [limit, ...swap]) await this.#files.write(file, text)
+  }
+
   /** A new v1 cpuset allows no CPU and no memory node until it is told to. */
   async #cpuset(path: string): Promise<void> {
     const point = this.#mounts.get('cpuset')
@@ -129,5 +148,17 @@ class CgroupsV2 implements Cgroups {
     if (limits.pids !== undefined) await set('pids.max', String(limits.pids))
   }
 
+  /** Every write of v2 may be made in use. */
+  resize(path: string, limits: ResourceLimits): Promise<void> { return this.ensure(path, limits) }
+
   remove(path: string): Promise<boolean> { return removeTree(this.#files, `/sys/fs/cgroup${path}`, this.#log) }
+}
+
+/** A running container and its pod: the pod's limit is out of the way first where the container grows, and follows where it shrinks. */
+export async function resizeCgroups(cgroups: Cgroups, podPath: string, pod: Pod, containerId: string, container: Container): Promise<void> {
+  const own = podLimits(pod)
+  const { memoryBytes: _memory, cpuQuota: _quota, cpuPeriod: _period, ...open } = own
+  await cgroups.resize(podPath, open)
+  await cgroups.resize(`${podPath}/${containerId}`, containerLimits(container))
+  await cgroups.resize(podPath, own)
 }

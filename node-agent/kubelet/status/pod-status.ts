@@ -1,5 +1,5 @@
 /** The status of a pod from what is observed. Pure. Source: upstream `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`) and `status/generate.go`. */
-import type { Container as ContainerDef, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../../shared/api/core-v1.ts'
+import type { Container as ContainerDef, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, ResourceRequirements } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Container, Sandbox } from '../../runtime/runtime.ts'
 import { newestContainer, newestSandbox, type ProbeResults } from '../pod/plan.ts'
@@ -14,6 +14,8 @@ export interface StatusInput {
   readonly probes: Readonly<Record<string, ProbeResults>>
   /** Containers whose start is not complete: their postStart hook runs. By id. */
   readonly postStart: Readonly<Record<string, 'running' | 'failed'>>
+  /** The cpu and memory each running container has, by id. */
+  readonly applied: Readonly<Record<string, ResourceRequirements>>
   /** Why a container that does not run does not: back-off, missing image, bad config. By name. */
   readonly waiting: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
   /** What an ended container left in its termination message file, by container id. */
@@ -75,7 +77,9 @@ function containerStatus(input: StatusInput, def: ContainerDef, options: { init:
   const regularInit = options.init && !isSidecar(def)
   const ready = started && !regularInit && (!def.readinessProbe || results?.readiness === 'success')
   const startedAt = time(latest.startedAt)
-  return { ...known, ready, started: regularInit ? false : started, state: { running: startedAt ? { startedAt: startedAt.at } : {} }, lastState: before ? terminated(input, before) : {} }
+  const { claims: _claims, ...resources } = input.applied[latest.id] ?? def.resources ?? {}
+  const granted = def.resources?.requests
+  return { ...known, resources, ...(granted ? { allocatedResources: granted } : {}), ready, started: regularInit ? false : started, state: { running: startedAt ? { startedAt: startedAt.at } : {} }, lastState: before ? terminated(input, before) : {} }
 }
 
 interface Count { running: number; waiting: number; stopped: number; succeeded: number }

@@ -1,5 +1,5 @@
 /** Ports of the node that pods of it have asked for (`containers[].ports[].hostPort`). */
-import type { Pod } from '../../shared/api/core-v1.ts'
+import type { Pod } from '../shared/api/core-v1.ts'
 
 export interface HostPort {
   /** `namespace/name`, for comments. */
