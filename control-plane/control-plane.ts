@@ -1,6 +1,6 @@
 /** The parts of the control plane, in the order they start. Alone in knowing implementations; each part knows interfaces. */
 import { join } from 'node:path'
-import { isAlreadyExists, isNotFound } from '../shared/base/errors.ts'
+import { isAlreadyExists, isNotFound, StatusError } from '../shared/base/errors.ts'
 import type { Host } from '../shared/base/host.ts'
 import { refs } from '../shared/api/refs.ts'
 import type { ApiClient } from '../shared/client/api-client.ts'
@@ -126,6 +126,10 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
         user: { name: username, groups }, verb: 'create', isResourceRequest: true, group: 'certificates.k8s.io', resource: 'certificatesigningrequests', subresource: right, namespace: '', name: '', path: '',
       }),
       issueLegacy: (request) => tokens.issueLegacy(request),
+      async removeVolume(name, path) {
+        if (!gateway) throw new StatusError('ServiceUnavailable', 'the gateway is not up yet')
+        await gateway.rpc.call(name, 'removeVolume', { path }, { timeout: 120_000 })
+      },
     },
   })
   scheduler = startScheduler({ client: api.client(componentUser('kube-scheduler')), informers, host })

@@ -14,6 +14,8 @@ import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.
 import { allocationSchema, createAllocations } from './allocations.ts'
 import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
+import { systemFileTree } from '../shared/host/file-tree.ts'
+import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
 import { createKubeletServer } from './kubelet/streams/kubelet-server.ts'
 import { writeLog } from './kubelet/streams/log-stream.ts'
@@ -90,6 +92,7 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
     link.rpc.register(method, (params, context) => serve(params as StreamMethods[typeof method], context.dial ?? ''))
   }
   link.rpc.register('usage', () => kubelet.usage())
+  link.rpc.register('removeVolume', (params) => removeVolumeFolder(systemFileTree, params))
 }
 
 export async function startNode(config: AgentConfig, host: Host, version: string): Promise<RunningNode> {

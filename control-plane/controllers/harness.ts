@@ -1,6 +1,7 @@
 /** A small world for controller tests: the fake API, a clock that only moves when told, nodes that run what is bound to them, and processes that can be killed. */
 import type { Node, Pod } from '../../shared/api/core-v1.ts'
 import type { ResourceRef } from '../../shared/api/object.ts'
+import { StatusError } from '../../shared/base/errors.ts'
 import { refs } from '../../shared/api/refs.ts'
 import { createFakeApiSource, type FakeApiSource, type FakeHook } from '../../shared/client/fake-api-source.ts'
 import { FakeClock } from '../../shared/host/fake-clock.ts'
@@ -36,6 +37,10 @@ export interface World {
   onStep: (() => void) | undefined
   /** What a node does for a bound pod; replace it to make pods fail. */
   kubelet: (source: FakeApiSource) => void
+  /** Nodes answer when asked to remove a volume. */
+  nodesOnline: boolean
+  /** `node:path`. */
+  readonly removedVolumes: string[]
 }
 
 export const node = (name: string): Node & { metadata: { name: string } } => ({
@@ -66,7 +71,7 @@ export function createWorld(seed = 1): World {
   const writes = new Set(['create', 'update', 'patch', 'delete', 'post'])
 
   const world: World = {
-    clock, source, onStep: undefined, kubelet: (s) => { runPods(s) },
+    clock, source, onStep: undefined, kubelet: (s) => { runPods(s) }, nodesOnline: true, removedVolumes: [],
     start(options = {}) {
       let left = options.crashAfter ?? Infinity
       const hook: FakeHook = (request, phase) => {
@@ -79,7 +84,13 @@ export function createWorld(seed = 1): World {
       const informers = createSharedInformers({ client, host })
       const controllers = startControllers({
         client, host, informers,
-        config: { clusterCidr: '10.42.0.0/16', ca: 'CA', resources: () => allRefs, sign: async () => 'CERT', mayRequest: ({ groups = [] }, right) => groups.includes(right === 'nodeclient' ? 'system:bootstrappers' : 'system:nodes') },
+        config: {
+          clusterCidr: '10.42.0.0/16', ca: 'CA', resources: () => allRefs, sign: async () => 'CERT', mayRequest: ({ groups = [] }, right) => groups.includes(right === 'nodeclient' ? 'system:bootstrappers' : 'system:nodes'),
+          async removeVolume(name, path) {
+            if (!world.nodesOnline) throw new StatusError('ServiceUnavailable', `node ${name} is not connected`)
+            world.removedVolumes.push(`${name}:${path}`)
+          },
+        },
       })
       const scheduler = startScheduler({ client, host, informers })
       return {

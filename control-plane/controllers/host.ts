@@ -19,6 +19,7 @@ import { createEphemeralVolumeController } from './ephemeral-volume/controller.t
 import { createGarbageCollector } from './garbage-collector/controller.ts'
 import type { ChangingResources } from './garbage-collector/followed.ts'
 import { createJobController } from './job/controller.ts'
+import { createLocalPathController, type LocalPathConfig } from './local-path/controller.ts'
 import { createNamespaceController } from './namespace/controller.ts'
 import { createNodeLifecycleController, type NodeLifecycleConfig } from './node-lifecycle/controller.ts'
 import { createPodGcController, type PodGcConfig } from './pod-gc/controller.ts'
@@ -29,7 +30,7 @@ import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createVolumeProtectionController } from './volume-protection/controller.ts'
 import { createServiceAccountController, type ServiceAccountConfig } from './service-account/controller.ts'
 
-export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig {
+export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig, LocalPathConfig {
   /** Every served resource: what a namespace is emptied of. Asked for each time. */
   resources(): readonly ResourceRef[]
   /** Those of `resources` that come and go. */
@@ -72,6 +73,7 @@ const table: readonly Entry[] = [
   { identity: 'disruption-controller', create: createDisruptionController },
   { identity: 'persistent-volume-binder', create: createPersistentVolumeController },
   { identity: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
+  { identity: 'local-path-provisioner', create: createLocalPathController },
   { identity: 'pvc-protection-controller', create: createVolumeProtectionController },
   { identity: 'endpoint-controller', create: createEndpointsController },
   { identity: 'endpointslice-controller', create: createEndpointSliceController },

@@ -174,3 +174,48 @@ describe('matching', () => {
     expect(chosen({}, [volume('many', { accessModes: ['ReadWriteOnce', 'ReadWriteMany'], capacity: { storage: '600Mi' } }), volume('once', { capacity: { storage: '2Gi' } })])).toBe('once')
   })
 })
+
+describe('the class local-path', () => {
+  const made = (world: World) => world.source.all(refs.PersistentVolume)[0]
+  it('is there, the default, and gives a folder of the node where the first pod goes, until the claim goes', async () => {
+    const world = await prepare(['a'])
+    const client = world.source.client()
+    const plane = world.start()
+    await world.until('the class', () => world.source.all(refs.StorageClass).length === 1)
+    expect(world.source.all(refs.StorageClass)[0]?.metadata).toMatchObject({ name: 'local-path', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } })
+    await client.create(refs.PersistentVolumeClaim, claim('data', { storageClassName: 'local-path' }))
+    await world.pass(1000)
+    expect(made(world)).toBeUndefined()
+    await client.create(refs.Pod, pod('p', [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }]))
+    await world.until('runs', () => world.source.all(refs.Pod)[0]?.status?.phase === 'Running')
+    const name = `pvc-${claimOf(world, 'data')?.metadata.uid}`
+    expect(made(world)).toMatchObject({
+      metadata: { name, annotations: { 'pv.kubernetes.io/provisioned-by': 'bramble.dev/local-path' } }, status: { phase: 'Bound' },
+      spec: { local: { path: `/var/lib/bramble/local-path/${name}_default_data` }, persistentVolumeReclaimPolicy: 'Delete', capacity: { storage: '500Mi' }, nodeAffinity: onNode('a') },
+    })
+    expect(told(world, 'data')).toContain(`ProvisioningSucceeded: Successfully provisioned volume ${name}`)
+    world.source.remove(refs.Pod, { namespace, name: 'p' })
+    await client.delete(refs.PersistentVolumeClaim, { namespace, name: 'data' })
+    world.nodesOnline = false
+    await world.until('told', () => told(world, name).length > 0)
+    expect(told(world, name)).toEqual(['VolumeFailedDelete: node a is not connected'])
+    world.nodesOnline = true
+    for (const status of ['False', 'True']) {
+      world.source.edit(refs.Node, { name: 'a' }, (n) => { n.status = { ...n.status, conditions: [{ type: 'Ready', status }] } })
+      await world.pass(100)
+    }
+    await world.until('removed', () => made(world) === undefined)
+    expect(world.removedVolumes).toEqual([`a:/var/lib/bramble/local-path/${name}_default_data`])
+    await plane.stop()
+  })
+
+  it('says what it cannot make', async () => {
+    const world = await prepare(['a'])
+    const client = world.source.client()
+    const plane = world.start()
+    await client.create(refs.PersistentVolumeClaim, claim('shared', { storageClassName: 'local-path', accessModes: ['ReadWriteMany'] }))
+    await client.create(refs.Pod, pod('p', [{ name: 'v', persistentVolumeClaim: { claimName: 'shared' } }]))
+    await world.until('told', () => told(world, 'shared').some((t) => t === 'ProvisioningFailed: failed to provision volume with StorageClass "local-path": access mode ReadWriteMany is not supported: the folder is on one node'))
+    await plane.stop()
+  })
+})
