@@ -23,6 +23,8 @@ export interface AgentConfig {
   readonly clusterDomain: string
   readonly labels: Readonly<Record<string, string>>
   readonly plainHttpRegistries: readonly string[]
+  /** Names, or `PREFIX*`. */
+  readonly unsafeSysctls: readonly string[]
   readonly logLevel: LogLevel
 }
 
@@ -44,6 +46,7 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --cluster-dns IP           name server written into pods (default: the node's own)
   --cluster-domain NAME      default cluster.local
   --plain-http-registry HOST a registry (host:port) spoken to without TLS (repeatable; containerd only)
+  --allowed-unsafe-sysctls L sysctls that pods may set beside the safe ones: names or PREFIX*, by commas
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
 
@@ -56,7 +59,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 const text = { type: 'string' } as const
 const options = {
   server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
-  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
 function url(flag: string, value: string, protocols: readonly string[]): string {
@@ -71,6 +74,13 @@ function labelsOf(pairs: readonly string[]): Record<string, string> {
     if (at < 1) throw new UsageError(`--label ${pair}: KEY=VALUE`)
     return [pair.slice(0, at), pair.slice(at + 1)]
   }))
+}
+
+function sysctlsOf(list = ''): string[] {
+  const patterns = list.split(',').filter(Boolean).map((p) => p.replaceAll('/', '.'))
+  const bad = patterns.find((p) => !/^(kernel\.(shm|msg|sem)|fs\.mqueue\.|net\.)[a-z0-9_.-]*\*?$/.test(p))
+  if (bad !== undefined) throw new UsageError(`--allowed-unsafe-sysctls ${bad}: names or PREFIX* of sysctls that are a pod's own (kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.*)`)
+  return patterns
 }
 
 export function parseConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): AgentConfig | 'help' | 'version' {
@@ -98,6 +108,6 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
     joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), logLevel: level as LogLevel,
   }
 }

@@ -1,6 +1,6 @@
 /** The parts of a node agent, in the order they start. Alone in knowing implementations. */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../shared/base/errors.ts'
 import type { Host } from '../shared/base/host.ts'
@@ -15,6 +15,7 @@ import { allocationSchema, createAllocations } from './allocations.ts'
 import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
 import { systemFileTree } from '../shared/host/file-tree.ts'
+import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
 import { createKubeletServer } from './kubelet/streams/kubelet-server.ts'
@@ -108,7 +109,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const hostPorts = createHostPorts()
   const kubelet = createKubelet({
     hostPorts, host, runtime, network: gate, desired: link.desired, sink: link.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
-    config: { clusterDomain: config.clusterDomain, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+    config: { clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()
@@ -143,9 +144,12 @@ export async function cleanNode(config: AgentConfig, host: Host): Promise<void> 
   const { network, iptables } = await openNetwork(config, host, none)
   await createProxy({ exec: run, iptables, clock: host.clock, log: host.log, node: { name: config.nodeName }, writeSysctl }).tearDown()
   await network.tearDown()
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((l) => l.split(' ')[4] ?? '')
-  const ours = mounts.filter((m) => m.startsWith(`${config.dataDir}/`) || m.startsWith(`${stateDir(config)}/`)).toReversed()
-  if (ours.length) await run(['umount', '-l', '--', ...ours])
+  const ours = async (): Promise<string[]> => (await mountList(systemFileTree)).filter((m) => m.startsWith(`${config.dataDir}/`) || m.startsWith(`${stateDir(config)}/`))
+  const mounted = await ours()
+  if (mounted.length) await run(['umount', '-l', '--', ...mounted.toReversed()])
+  // A part of a user's folder may be mounted there: nothing is removed through a mount that stays.
+  const left = await ours()
+  if (left.length) throw new Error(`still mounted: ${left.join(', ')}`)
   await rm(join(config.dataDir, 'pods'), { recursive: true, force: true })
   await rm(stateDir(config), { recursive: true, force: true })
 }

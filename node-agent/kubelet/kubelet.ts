@@ -28,6 +28,7 @@ import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { readNodeFacts } from './status/node-facts.ts'
 import { allocatableOf, nodeLabels, nodeStatus, type NodeFacts } from './status/node-status.ts'
 import { createMounter } from './volumes/mounter.ts'
+import { canRecursiveReadOnly } from './volumes/recursive-read-only.ts'
 import { createSizeLimits } from './volumes/size-limits.ts'
 import type { Mounter } from './volumes/kind.ts'
 
@@ -44,6 +45,8 @@ export interface KubeletConfig {
   readonly cgroupRoot?: string
   /** InternalIPs of the node; found where left out. */
   readonly nodeIPs?: readonly string[]
+  /** Sysctls that pods may set beside the safe ones: names, or `prefix*`. */
+  readonly unsafeSysctls?: readonly string[]
   /** Registry hosts that speak plain HTTP. */
   readonly plainHttpRegistries?: readonly string[]
   readonly version?: string
@@ -139,19 +142,20 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 
   const build = async (): Promise<PodLoop> => {
     const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
+    const appArmor = (await files.read('/sys/module/apparmor/parameters/enabled'))?.trim() === 'Y'
     // All pods that asked for nothing share what is left, upstream's weight of their class.
     await cgroups?.ensure(`/${config.cgroupRoot ?? 'bramble'}/besteffort`, { cpuShares: 2 })
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hooks = hookOrder({
-      runtime, cache, volumes, log, cgroups, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
+      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
       hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
     const executors = createExecutors({
       host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
-      memoryCapacity: facts?.memoryBytes ?? 1, hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
+      memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
       resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, id, container) },
     })
     const probes = new ProbeSet({
@@ -160,7 +164,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     })
     return new PodLoop({
       host: { ...host, log }, runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
-      allocatable: () => (facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 }),
+      admission: () => ({ allocatable: facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 }, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
     })
   }
 

@@ -8,6 +8,7 @@ import type { DesiredChange, DesiredState, StatusSink } from '../link/link.ts'
 import type { Container, Runtime } from '../runtime/runtime.ts'
 import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
+import { reject, type AdmissionFacts } from './pod/admission.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
 import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
@@ -31,8 +32,8 @@ export interface LoopDeps {
   readonly dataDir: string
   readonly memoryDir: string
   hostIPs(): readonly string[]
-  /** Of the node: millicores and bytes. */
-  allocatable(): Room['allocatable']
+  /** What admission asks of the node, beside what its pods have. */
+  admission(): Omit<AdmissionFacts, 'room'> & { readonly allocatable: Room['allocatable'] }
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
 }
 
@@ -110,7 +111,7 @@ export class PodLoop {
     const uid = pod.metadata.uid
     const record = this.records.get(uid)
     if (record) {
-      if (record.pod && (!deepEqual(record.pod.metadata.labels, pod.metadata.labels) || !deepEqual(record.pod.metadata.annotations, pod.metadata.annotations))) record.volumesStale = true
+      if (record.pod && (!deepEqual(record.pod.metadata.labels, pod.metadata.labels) || !deepEqual(record.pod.metadata.annotations, pod.metadata.annotations) || !deepEqual(record.pod.spec, pod.spec))) record.volumesStale = true
       record.pod = pod
       record.desired = true
       return
@@ -132,6 +133,7 @@ export class PodLoop {
     if (!record || (!record.desired && !this.#deps.desired.known)) return
     const pod = record.pod ?? skeleton(record.ref)
     await this.#firstLook(record, pod)
+    this.#admit(record, pod)
     for (let round = 0; round < maxRounds; round++) {
       const now = this.#allocated(record, record.pod ?? pod)
       await this.#observe(record, now)
@@ -160,11 +162,23 @@ export class PodLoop {
     for (const [name, attempt] of await firstAttempts(this.#deps.files, record.paths, pod)) record.firstAttempt.set(name, attempt)
   }
 
+  #admit(record: PodRecord, pod: StoredPod): void {
+    if (record.admitted || !record.pod || this.#isEnding(record)) return
+    record.admitted = true
+    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
+    if (containers.length > 0 || sandboxes.length > 0 || (pod.status?.phase ?? 'Pending') !== 'Pending') return
+    const { allocatable, ...facts } = this.#deps.admission()
+    const why = reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) } })
+    if (!why) return
+    record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}` }
+    this.#deps.event(record, 'Warning', why.reason, why.message)
+  }
+
   /** The pod with what it was granted, after granting what it asks for if there is room. */
   #allocated(record: PodRecord, pod: StoredPod): StoredPod {
     const allocated = allocatedPod(pod, record.allocation)
     if (allocated === pod) { record.resizePending = undefined; return pod }
-    const verdict = judgeResize(pod, { allocatable: this.#deps.allocatable(), others: this.#othersThan(record) })
+    const verdict = judgeResize(pod, { allocatable: this.#deps.admission().allocatable, others: this.#othersThan(record) })
     record.resizePending = verdict.at === 'accepted' ? undefined : { reason: verdict.at, message: verdict.message }
     if (verdict.at !== 'accepted') return allocated
     record.allocation = firstAllocation({ ...pod, status: {} })
@@ -175,7 +189,7 @@ export class PodLoop {
   #othersThan(record: PodRecord): Room['others'] {
     let [cpuMilli, memoryBytes] = [0, 0]
     for (const other of this.records.values()) {
-      if (other === record || !other.pod || !other.desired || other.released !== 'no' && other.failed) continue
+      if (other === record || !other.pod || !other.desired || !other.admitted || other.failed || ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod.status?.phase ?? '')) continue
       const amounts = podAmounts(allocatedPod(other.pod, other.allocation))
       cpuMilli += amounts.cpuRequest ?? 0
       memoryBytes += amounts.memoryRequest ?? 0

@@ -7,7 +7,7 @@ import type { KubeObject, Stored } from '../../shared/api/object.ts'
 import type { Millis } from '../../shared/base/brands.ts'
 
 /** Kinds a node is sent: its own Node, its pods and what they reference, and the routing table. */
-export type DesiredKind = 'Node' | 'Pod' | 'ConfigMap' | 'Secret' | 'ServiceAccount' | 'Service' | 'EndpointSlice' | 'Namespace' | 'PersistentVolumeClaim' | 'PersistentVolume'
+export type DesiredKind = 'Node' | 'Pod' | 'ConfigMap' | 'Secret' | 'ServiceAccount' | 'Service' | 'EndpointSlice' | 'Namespace' | 'PersistentVolumeClaim' | 'PersistentVolume' | 'RuntimeClass'
 
 export interface DesiredChange { readonly kind: DesiredKind; readonly namespace: string; readonly name: string }
 

@@ -19,6 +19,8 @@ export interface SandboxSpec {
   readonly hostIPC: boolean
   readonly shareProcessNamespace: boolean
   readonly sysctls: Readonly<Record<string, string>>
+  /** The engine's runtime that runs the pod (`RuntimeClass.handler`); undefined for its default. */
+  readonly runtimeHandler?: string | undefined
   /** Cgroup of the pod, relative to each controller's mount: `/bramble/burstable/pod<uid>`; made by the kubelet beforehand. */
   readonly cgroupParent: string
 }
@@ -42,6 +44,8 @@ export interface Mount {
   readonly target: string
   readonly readOnly: boolean
   readonly propagation: 'private' | 'rslave' | 'rshared'
+  /** With `readOnly`: what is mounted below is read-only too. Needs Linux 5.12, and runc 1.1 or Docker 25. */
+  readonly recursiveReadOnly?: boolean
 }
 
 export interface ResourceLimits {

@@ -7,6 +7,7 @@ import type * as coordination from './coordination-v1.ts'
 import type * as core from './core-v1.ts'
 import type * as discovery from './discovery-v1.ts'
 import type * as flowcontrol from './flowcontrol-v1.ts'
+import type * as node from './node-v1.ts'
 import type * as networking from './networking-v1.ts'
 import type * as policy from './policy-v1.ts'
 import type * as rbac from './rbac-v1.ts'
@@ -34,6 +35,7 @@ export const refs = {
   Lease: ref<coordination.Lease>('coordination.k8s.io/v1', 'Lease', 'leases'),
   ReplicaSet: ref<apps.ReplicaSet>('apps/v1', 'ReplicaSet', 'replicasets'),
   Deployment: ref<apps.Deployment>('apps/v1', 'Deployment', 'deployments'),
+  RuntimeClass: ref<node.RuntimeClass>('node.k8s.io/v1', 'RuntimeClass', 'runtimeclasses', false),
   PersistentVolume: ref<core.PersistentVolume>('v1', 'PersistentVolume', 'persistentvolumes', false),
   PersistentVolumeClaim: ref<core.PersistentVolumeClaim>('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
   DaemonSet: ref<apps.DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets'),

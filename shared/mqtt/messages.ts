@@ -13,7 +13,7 @@ import type { KubeObject } from '../api/object.ts'
 /** A place in the history of what a node shall know. Revisions compare within one incarnation (one run of one gateway) only. */
 export interface Position { readonly incarnation: string; readonly revision: number }
 
-export const desiredKinds = ['Node', 'Pod', 'ConfigMap', 'Secret', 'ServiceAccount', 'Service', 'EndpointSlice', 'Namespace', 'PersistentVolumeClaim', 'PersistentVolume'] as const
+export const desiredKinds = ['Node', 'Pod', 'ConfigMap', 'Secret', 'ServiceAccount', 'Service', 'EndpointSlice', 'Namespace', 'PersistentVolumeClaim', 'PersistentVolume', 'RuntimeClass'] as const
 export type DesiredKindName = (typeof desiredKinds)[number]
 
 /** Kind, namespace (`''` if none), name. */

@@ -37,7 +37,7 @@ class Watcher {
 async function come(watcher: Watcher, id: string, problemOf: () => string | undefined): Promise<void> {
   let problem: string | undefined = 'nothing was seen'
   try {
-    await eventually(id, async () => { await watcher.read(); problem = problemOf(); return problem === undefined }, 60_000, 250)
+    await eventually(id, async () => { await watcher.read(); problem = problemOf(); return problem === undefined }, 120_000, 250)
   } catch {
     throw new Error(`${problem}\n${JSON.stringify(watcher.pod(id)?.status, undefined, 1)}\n${watcher.events(id).map((e) => `${e.type} ${e.reason} ${e.message}`).join('\n')}`)
   }

@@ -52,8 +52,8 @@ export function createDesiredTables(informers: SharedInformers, changed: Changed
     claims: informers.for(refs.PersistentVolumeClaim), volumes: informers.for(refs.PersistentVolume), nodesOf: (claim) => scope.nodesOf(claim),
     put: (node, volume) => put(node, idOf('PersistentVolume', volume), volume), remove: (node, name) => remove(node, ['PersistentVolume', '', name]),
   })
-  const referenced = { ConfigMap: informers.for(refs.ConfigMap), Secret: informers.for(refs.Secret), ServiceAccount: informers.for(refs.ServiceAccount), PersistentVolumeClaim: informers.for(refs.PersistentVolumeClaim) }
-  for (const kind of ['ConfigMap', 'Secret', 'ServiceAccount', 'PersistentVolumeClaim'] as const) {
+  const referenced = { ConfigMap: informers.for(refs.ConfigMap), Secret: informers.for(refs.Secret), ServiceAccount: informers.for(refs.ServiceAccount), PersistentVolumeClaim: informers.for(refs.PersistentVolumeClaim), RuntimeClass: informers.for(refs.RuntimeClass) }
+  for (const kind of ['ConfigMap', 'Secret', 'ServiceAccount', 'PersistentVolumeClaim', 'RuntimeClass'] as const) {
     const put1 = (o: Stored<KubeObject>): void => {
       const id = idOf(kind, o)
       if (keyOf(id) === clusterInfo) return put('all', id, o)
@@ -72,7 +72,7 @@ export function createDesiredTables(informers: SharedInformers, changed: Changed
     const { entered, left, was } = scope.set(keyOf(id), node, node === undefined ? [] : referencesOf(pod))
     // What a pod refers to goes into the table before the pod: a node never sees a pod whose ConfigMap is still on its way.
     for (const { node: n, id: ref } of entered) {
-      const object = referenced[ref[0] as keyof typeof referenced].get(ref[1], ref[2])
+      const object = referenced[ref[0] as keyof typeof referenced].get(ref[1] || undefined, ref[2])
       if (ref[0] === 'PersistentVolumeClaim') volumes.claimMoved(ref)
       if (object) put(n, ref, object)
     }

@@ -48,6 +48,8 @@ export function referencesOf(pod: Pod): ObjectId[] {
   }
   for (const s of spec?.imagePullSecrets ?? []) found('Secret', s.name)
   found('ServiceAccount', spec?.serviceAccountName)
+  // Of the cluster, not of a namespace.
+  if (spec?.runtimeClassName) { const id: ObjectId = ['RuntimeClass', '', spec.runtimeClassName]; ids.set(keyOf(id), id) }
   return [...ids.values()]
 }
 

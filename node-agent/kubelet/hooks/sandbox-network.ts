@@ -1,4 +1,6 @@
+import type { RuntimeClass } from '../../../shared/api/node-v1.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
+import type { DesiredState } from '../../link/link.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { RuntimeCache } from '../observe/cache.ts'
 import { kernelHostname, type DnsConfig } from '../pod/etc-files.ts'
@@ -16,15 +18,24 @@ export interface SandboxDeps {
   readonly network: PodNetwork
   readonly cache: RuntimeCache
   readonly cgroupRoot: string
+  readonly desired: Pick<DesiredState, 'get'>
   readonly hostname: string
   readonly dns: DnsConfig
+}
+
+/** `runc`, the engines' default, is not named to them: they may know it by another name. Throws where the class is not there. */
+function handlerOf(name: string | undefined, desired: Pick<DesiredState, 'get'>): string | undefined {
+  if (!name) return undefined
+  const found = desired.get<RuntimeClass>('RuntimeClass', '', name)
+  if (!found) throw new Error(`RuntimeClass ${JSON.stringify(name)} not found`)
+  return found.handler === 'runc' ? undefined : found.handler
 }
 
 /**
  * The sandbox and its address. A sandbox that died is stopped for good before the next attempt. The address stays the pod's until the pod goes: after
  * a reboot without the control plane the endpoints of every Service name the old one.
  */
-export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostname, dns }: SandboxDeps): PodHook => ({
+export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostname, dns, desired }: SandboxDeps): PodHook => ({
   name: 'sandbox-network',
   async setUp({ record, pod, attempt, signal }) {
     const { spec } = pod
@@ -39,6 +50,7 @@ export const sandboxNetworkHook = ({ runtime, network, cache, cgroupRoot, hostna
         podUid: record.ref.uid, podName: record.ref.name, podNamespace: record.ref.namespace, attempt, hostname: hostNetwork ? hostname : kernelHostname(pod, dns.domain), hostNetwork,
         hostPID: spec?.hostPID ?? false, hostIPC: spec?.hostIPC ?? false, shareProcessNamespace: spec?.shareProcessNamespace ?? false,
         sysctls: Object.fromEntries((spec?.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])), cgroupParent: podCgroup(cgroupRoot, pod),
+        runtimeHandler: handlerOf(spec?.runtimeClassName, desired),
       }, signal)
       cache.put({ sandbox })
       if (!hostNetwork && sandbox.netns !== undefined) record.ips = (await network.attach({ uid: record.ref.uid, netns: sandbox.netns, name: record.ref.name }, signal)).ips

@@ -10,6 +10,7 @@ import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { DesiredState } from '../../link/link.ts'
 import { RuntimeError, type Runtime } from '../../runtime/runtime.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
+import type { Slots } from '../bounded.ts'
 import { HookError, setUpAll, tearDownAll, type PodHook } from '../hooks/hook.ts'
 import { setUpVolumes, type VolumeDeps } from '../hooks/volumes.ts'
 import type { Puller } from '../images/puller.ts'
@@ -32,12 +33,13 @@ export interface ApplyDeps {
   readonly hooks: readonly (readonly PodHook[])[]
   readonly volumes: VolumeDeps
   readonly memoryCapacity: number
+  readonly recursiveReadOnly: boolean
   hostIP(): string
   /** Sets the limits of a running container and of its pod in their cgroups. */
   resizeCgroups(pod: StoredPod, containerId: string, container: ContainerDef): Promise<void>
   readonly seccompDir: string
   /** Bounds what starts processes. */
-  readonly slot: <T>(work: () => Promise<T>) => Promise<T>
+  readonly slot: Slots
   factsOf(record: PodRecord): PodRuntimeFacts
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
   /** Look at the pod again. */
@@ -180,13 +182,13 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   try {
     const namespace = record.ref.namespace
     const spec = await containerSpec({
-      record, pod, container, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
+      record, pod, container, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, mounter: deps.volumes.mounter, recursiveReadOnly: deps.recursiveReadOnly, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
       sources: {
         configMap: (n) => deps.desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => deps.desired.get<Secret>('Secret', namespace, n),
         services: deps.desired.list<Service>('Service'),
       },
     })
-    const started = await deps.slot(() => deps.runtime.startContainer(sandboxId, spec, record.abort.signal))
+    const started = await deps.slot.first(() => deps.runtime.startContainer(sandboxId, spec, record.abort.signal))
     deps.cache.put({ container: started })
     record.applied.set(started.id, container.resources ?? {})
     record.trouble.delete(name)

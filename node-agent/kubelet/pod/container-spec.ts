@@ -1,5 +1,5 @@
 /** What the runtime is told to start. */
-import type { Container } from '../../../shared/api/core-v1.ts'
+import type { Container, VolumeMount } from '../../../shared/api/core-v1.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { ContainerSpec, Device, Image, Mount } from '../../runtime/runtime.ts'
 import { expand } from '../env/expand.ts'
@@ -7,8 +7,10 @@ import { makeEnvironment, type EnvSources } from '../env/environment.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
 import { containerLimits } from '../resources/cgroup-numbers.ts'
 import { oomScoreAdj } from '../resources/oom-score.ts'
+import type { Mounter } from '../volumes/kind.ts'
 import { VolumeError } from '../volumes/payload.ts'
-import { resolveSubPath } from '../volumes/sub-path.ts'
+import { isRecursiveReadOnly } from '../volumes/recursive-read-only.ts'
+import { bindSubPath, resolveSubPath } from '../volumes/sub-path.ts'
 import type { PodRecord } from './record.ts'
 import type { StoredPod } from './pod-facts.ts'
 import { securityOf } from './security.ts'
@@ -25,8 +27,11 @@ export interface SpecInput {
   readonly sources: EnvSources
   readonly facts: PodRuntimeFacts
   readonly files: FileTree
+  readonly mounter: Mounter
   readonly memoryCapacity: number
   readonly seccompDir: string
+  /** The runtime can make what is mounted below a read-only mount read-only. */
+  readonly recursiveReadOnly: boolean
   /** The running container that an ephemeral one targets. */
   readonly pidOf?: string
 }
@@ -34,21 +39,44 @@ export interface SpecInput {
 const propagation: Readonly<Record<string, Mount['propagation']>> = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' }
 export const terminationPath = (c: Container): string => c.terminationMessagePath || '/dev/termination-log'
 
+/** Unlike in a command, a variable that is missing is a mistake: the folder would be another. Source: upstream `ExpandContainerVolumeMounts`. */
+function expandSubPath(expression: string, lookup: (name: string) => string | undefined): string {
+  let missing: string | undefined
+  const subPath = expand(expression, (name) => {
+    const value = lookup(name)
+    if (value === undefined) missing ??= name
+    return value
+  })
+  if (missing !== undefined) throw new ConfigError(`missing value for "${missing}"`)
+  if (subPath.startsWith('/')) throw new ConfigError(`error SubPath \`${subPath}\` must not be an absolute path`)
+  if (subPath.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`)
+  return subPath
+}
+
+function recursiveReadOnly(input: SpecInput, mount: VolumeMount): boolean {
+  try { return isRecursiveReadOnly(mount, input.recursiveReadOnly) } catch (e) { throw e instanceof VolumeError ? new ConfigError(e.message) : e }
+}
+
 async function mountsOf(input: SpecInput, lookup: (name: string) => string | undefined): Promise<Mount[]> {
   const { record, container, files } = input
   const out: Mount[] = []
-  for (const m of container.volumeMounts ?? []) {
+  for (const [index, m] of (container.volumeMounts ?? []).entries()) {
     const volume = record.volumes.get(m.name)
     if (!volume) throw new ConfigError(`cannot find volume "${m.name}" to mount into container "${container.name}"`)
-    const subPath = m.subPathExpr ? expand(m.subPathExpr, lookup) : m.subPath
+    const subPath = m.subPathExpr ? expandSubPath(m.subPathExpr, lookup) : m.subPath
     let source = volume.source
     if (subPath) {
-      try { source = await resolveSubPath(files, volume.source, subPath) } catch (e) {
+      try {
+        source = volume.isSealed ? await resolveSubPath(files, volume.source, subPath) : await bindSubPath(input, { source: volume.source, subPath, target: record.paths.subPath(m.name, container.name, index) })
+      } catch (e) {
         if (e instanceof VolumeError) throw new ConfigError(`failed to prepare subPath for volumeMount "${m.name}" of container "${container.name}": ${e.message}`)
         throw e
       }
     }
-    out.push({ source, target: m.mountPath.startsWith('/') ? m.mountPath : `/${m.mountPath}`, readOnly: volume.readOnly || (m.readOnly ?? false), propagation: propagation[m.mountPropagation ?? 'None'] ?? 'private' })
+    out.push({
+      source, target: m.mountPath.startsWith('/') ? m.mountPath : `/${m.mountPath}`, readOnly: volume.readOnly || (m.readOnly ?? false), propagation: propagation[m.mountPropagation ?? 'None'] ?? 'private',
+      ...(recursiveReadOnly(input, m) ? { recursiveReadOnly: true } : {}),
+    })
   }
   const has = (target: string): boolean => out.some((m) => m.target.replace(/\/$/, '') === target)
   const own = (source: string, target: string): void => { if (!has(target)) out.push({ source, target, readOnly: false, propagation: 'private' }) }

@@ -11,6 +11,8 @@ export interface PodPaths {
   readonly resolvConf: string
   volumeOnDisk(kind: string, name: string): string
   volumeInMemory(kind: string, name: string): string
+  /** Where a part of a volume is mounted for a container's `index`th mount. */
+  subPath(volume: string, container: string, index: number): string
   /** Of one attempt of a container. */
   terminationMessage(container: string, attempt: number): string
   log(container: string, attempt: number): string
@@ -26,6 +28,7 @@ export function podPaths(dataDir: string, memoryDir: string, ref: PodRef): PodPa
     root, memory, logs, hosts: `${root}/etc-hosts`, resolvConf: `${root}/resolv.conf`,
     volumeOnDisk: (kind, name) => `${root}/volumes/${kind}/${name}`,
     volumeInMemory: (kind, name) => `${memory}/${kind}/${name}`,
+    subPath: (volume, container, index) => `${root}/volume-subpaths/${volume}/${container}/${index}`,
     terminationMessage: (container, attempt) => `${root}/containers/${container}/${attempt}`,
     log: (container, attempt) => `${logs}/${container}/${attempt}.log`,
   }

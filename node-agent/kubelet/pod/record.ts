@@ -20,6 +20,8 @@ export interface PodRecord {
   /** The newest object; stays the last one once the pod is no longer desired. Undefined for leftovers of a pod nobody knows. */
   pod: StoredPod | undefined
   desired: boolean
+  /** This node has taken it; a pod that an earlier agent ran was taken. */
+  admitted: boolean
   setup: SetupState
   setupFailures: number
   ips: readonly string[]
@@ -70,7 +72,7 @@ export interface PodRecord {
 
 export function createRecord(options: { ref: PodRef; paths: PodPaths; pod: StoredPod | undefined; startTime: Millis; startedAt: Millis }): PodRecord {
   return {
-    ...options, desired: options.pod !== undefined, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined, ending: undefined,
+    ...options, desired: options.pod !== undefined, admitted: false, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined, ending: undefined,
     lastStatus: undefined, firstSeenAt: undefined, seen: false, volumes: new Map(), images: new Map(), pullBackoff: new Map(), resolved: new Map(), backoff: new Map(), startRetryAt: new Map(),
     trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), postStart: new Map(), preStops: new Map(), allocation: options.pod ? firstAllocation(options.pod) : new Map(), applied: new Map(), resizePending: undefined, resizeError: undefined, endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
   }

@@ -38,10 +38,8 @@ export function unsupportedFields(pod: Pod): string[] {
   const spec = pod.spec
   const out: string[] = []
   if (spec?.hostUsers === false) out.push('spec.hostUsers: false')
-  if (spec?.runtimeClassName) out.push('spec.runtimeClassName')
   if (spec?.resourceClaims?.length) out.push('spec.resourceClaims')
   for (const c of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
-    for (const m of c.volumeMounts ?? []) if (m.recursiveReadOnly && m.recursiveReadOnly !== 'Disabled') out.push(`container ${c.name}: recursiveReadOnly`)
     const procMount = c.securityContext?.procMount
     if (procMount && procMount !== 'Default') out.push(`container ${c.name}: procMount`)
     for (const r of Object.keys(c.resources?.limits ?? {})) if (r.startsWith('hugepages-')) out.push(`container ${c.name}: ${r}`)

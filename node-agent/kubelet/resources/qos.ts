@@ -54,5 +54,11 @@ export function podAmounts(pod: Pod): Amounts {
     }
     return Math.max(peak, sidecars + main.reduce((sum, a) => sum + (a[key] ?? 0), 0))
   }
-  return { cpuRequest: total('cpuRequest', false), cpuLimit: total('cpuLimit', true), memoryRequest: total('memoryRequest', false), memoryLimit: total('memoryLimit', true) }
+  // What the RuntimeClass adds counts where there is an amount at all; a missing limit stays none.
+  const overhead = amountsOf({ name: '', resources: { limits: pod.spec?.overhead ?? {} } })
+  const more = (value: number | undefined, extra: number | undefined, always: boolean): number | undefined => (value === undefined && !(always && extra) ? undefined : (value ?? 0) + (extra ?? 0))
+  return {
+    cpuRequest: more(total('cpuRequest', false), overhead.cpuLimit, true), cpuLimit: more(total('cpuLimit', true), overhead.cpuLimit, false),
+    memoryRequest: more(total('memoryRequest', false), overhead.memoryLimit, true), memoryLimit: more(total('memoryLimit', true), overhead.memoryLimit, false),
+  }
 }

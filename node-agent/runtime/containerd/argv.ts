@@ -23,11 +23,12 @@ export const tasks = (e: Engine): string[] => ctr(e, 'tasks', 'ls')
 export const containers = (e: Engine): string[] => ctr(e, 'containers', 'ls', '-q', `labels."${ownerLabel}"==${owner}`)
 
 /** Creates and starts; returns once it runs. The shim appends output to `logPath` itself. */
-export const runContainer = (e: Engine, r: { id: string; configPath: string; logPath: string; pidFile: string }): string[] => ctr(e, 'run', '--detach', '--runc-root', e.runcRoot,
+const runtimeOf = (handler: string | undefined): string[] => (handler === undefined ? [] : ['--runtime', `io.containerd.${handler}.v2`])
+export const runContainer = (e: Engine, r: { id: string; configPath: string; logPath: string; pidFile: string; handler: string | undefined }): string[] => ctr(e, 'run', '--detach', ...runtimeOf(r.handler), '--runc-root', e.runcRoot,
   '--label', `${ownerLabel}=${owner}`, '--config', r.configPath, '--log-uri', `file://${r.logPath.split('/').map(encodeURIComponent).join('/')}`, '--pid-file', r.pidFile, r.id)
 
 /** Stays until the container ends: its input and output are this command's own. */
-export const runHeld = (e: Engine, r: { id: string; configPath: string; pidFile: string; tty: boolean }): string[] => ctr(e, 'run', '--runc-root', e.runcRoot,
+export const runHeld = (e: Engine, r: { id: string; configPath: string; pidFile: string; tty: boolean; handler: string | undefined }): string[] => ctr(e, 'run', ...runtimeOf(r.handler), '--runc-root', e.runcRoot,
   '--label', `${ownerLabel}=${owner}`, '--config', r.configPath, '--pid-file', r.pidFile, ...(r.tty ? ['--tty'] : []), r.id)
 /** The same for a container that runs already and has lost its holder. */
 export const attachTask = (e: Engine, id: string): string[] => ctr(e, 'tasks', 'attach', id)

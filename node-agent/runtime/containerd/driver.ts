@@ -7,7 +7,7 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock, Log } from '../../../shared/base/host.ts'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { runOk } from '../../../shared/host/exec.ts'
-import { makeFolder } from '../../../shared/host/tree.ts'
+import { fileFacts, makeFolder } from '../../../shared/host/tree.ts'
 import { EventQueue } from '../event-queue.ts'
 import {
   RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
@@ -24,6 +24,7 @@ import { readIndex, readLog } from './logs.ts'
 import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
 import { containerId, Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
 import { launch } from './launch.ts'
+import { isPause, pauseImage, pauseName, pauseSpec } from './pause.ts'
 
 export interface ContainerdOptions {
   /** Socket of containerd. */
@@ -63,7 +64,7 @@ export class ContainerdRuntime implements Runtime {
     this.#records = new Records(options.dataDir)
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
-    this.#table = new ContainerTable({ holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#emit(event) })
+    this.#table = new ContainerTable({ holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },
@@ -104,26 +105,46 @@ export class ContainerdRuntime implements Runtime {
 
   async runSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted()
-    if (spec.shareProcessNamespace) throw new RuntimeError('unsupported', 'shareProcessNamespace is not supported with containerd here: a pod has no pause process to hold the namespace; use the docker runtime')
     await this.#ready()
     const id = sandboxId(this.#o.namespace, spec.podUid, spec.attempt)
     return this.#locks.run(id, async () => {
       const present = this.#pods.get(id)
-      if (present?.ready) return toSandbox(present)
+      if (present && this.#isReady(present)) return this.#shown(present)
       if (present) throw new RuntimeError('create-failed', `sandbox ${id} was stopped: a new attempt needs a new number`)
+      if (spec.runtimeHandler !== undefined && !await hasShim(spec.runtimeHandler)) throw new RuntimeError('create-failed', `no runtime for ${JSON.stringify(spec.runtimeHandler)} is configured`)
       const pod = this.#pod({ id, spec, createdAt: this.#o.clock.now() })
       try {
         await Promise.all([this.#records.saveSandbox(pod.record), makeNamespaces(pod.folder, pod.namespaces, spec.hostname)])
+        if (needsPause(spec)) await this.#holdProcesses(pod, signal)
       } catch (e) {
+        await Promise.all(this.#table.of(id).map((entry) => this.#table.remove(entry)))
         await removeNamespaces(pod.folder, pod.namespaces)
         await this.#records.forgetSandbox(id)
+        if (e instanceof RuntimeError) throw e
         throw new RuntimeError('create-failed', `namespaces of pod ${spec.podNamespace}/${spec.podName}: ${(e as Error).message}`)
       }
       pod.ready = true
       this.#pods.set(id, pod)
-      return toSandbox(pod)
+      return this.#shown(pod)
     })
   }
+
+  async #holdProcesses(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { id, spec } = pod.record
+    await launch({
+      id: containerId(id, pauseName, 0), pod: { sandboxId: id, spec, namespaces: pod.namespaces }, spec: pauseSpec(`${pod.folder}/pause.log`), image: await pauseImage(this.#o.stateDir),
+      engine: this.#engine, records: this.#records, table: this.#table, holders: this.#holders, clock: this.#o.clock, signal,
+    })
+  }
+
+  /** Its namespaces are there; the shared process namespace with its first process. */
+  #isReady(pod: Pod): boolean {
+    if (!pod.ready || !needsPause(pod.record.spec)) return pod.ready
+    const pause = this.#table.get(containerId(pod.record.id, pauseName, 0))
+    return pause?.pid !== undefined && pause.exit === undefined
+  }
+
+  #shown({ ready: _ready, ...pod }: Pod): Sandbox { return toSandbox({ ...pod, ready: this.#isReady({ ...pod, ready: _ready }) }) }
 
   async stopSandbox(id: string): Promise<void> {
     await this.#ready()
@@ -160,7 +181,7 @@ export class ContainerdRuntime implements Runtime {
     return this.#locks.run(sandbox, async () => {
       const present = this.#table.get(id)
       if (present) return shown(present)
-      if (!pod.ready) throw new RuntimeError('create-failed', `sandbox ${sandbox} is not ready`)
+      if (!this.#isReady(pod)) throw new RuntimeError('create-failed', `sandbox ${sandbox} is not ready`)
       const image = await this.#images.find(spec.image)
       if (!image) throw new RuntimeError('create-failed', `image ${spec.image} is not present`)
       return launch({ id, pod: { sandboxId: sandbox, spec: pod.record.spec, namespaces: pod.namespaces }, spec, image, engine: this.#engine, records: this.#records, table: this.#table, holders: this.#holders, clock: this.#o.clock, signal })
@@ -181,13 +202,13 @@ export class ContainerdRuntime implements Runtime {
 
   async list(): Promise<{ sandboxes: Sandbox[]; containers: Container[] }> {
     await this.#ready()
-    return { sandboxes: [...this.#pods.values()].map(toSandbox), containers: this.#table.all().map(shown) }
+    return { sandboxes: [...this.#pods.values()].map((pod) => this.#shown(pod)), containers: this.#table.all().filter((e) => !isPause(e.record)).map(shown) }
   }
 
   async inspect(id: string): Promise<Container | undefined> {
     await this.#ready()
     const entry = this.#table.get(id)
-    return entry && shown(entry)
+    return entry && !isPause(entry.record) ? shown(entry) : undefined
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
@@ -264,7 +285,7 @@ export class ContainerdRuntime implements Runtime {
 
   async stats(): Promise<readonly ContainerStats[]> {
     await this.#ready()
-    const running = this.#table.all().filter((e) => e.exit === undefined && e.pid !== undefined)
+    const running = this.#table.all().filter((e) => e.exit === undefined && e.pid !== undefined && !isPause(e.record))
     const read = await Promise.all(running.map(async (e) => ({ e, s: await cgroupStats(e.record.cgroupPath) })))
     return read.flatMap(({ e, s }) => (s ? [{ containerId: e.record.id, podUid: e.record.podUid, ...s }] : []))
   }
@@ -282,9 +303,19 @@ export class ContainerdRuntime implements Runtime {
     await this.#stream.close()
   }
 
+  /** The end of a pause is the end of its sandbox: there is no event for that but to look at everything again. */
+  #tell(event: RuntimeEvent): void {
+    if (event.type === 'resync' || !isPause(this.#table.get(event.containerId)?.record ?? { name: '' })) this.#emit(event)
+    else if (event.type === 'exited') this.#emit({ type: 'resync' })
+  }
+
   #emit(event: RuntimeEvent): void { for (const queue of this.#listeners) queue.push(event) }
 }
 
+/** containerd starts the shim that a handler's name leads to (`io.containerd.HANDLER.v2`), from PATH. */
+const hasShim = async (handler: string): Promise<boolean> =>
+  (await Promise.all((process.env['PATH'] ?? '').split(':').map((dir) => fileFacts(`${dir}/containerd-shim-${handler}-v2`)))).some((found) => found !== undefined)
+const needsPause = (spec: SandboxSpec): boolean => spec.shareProcessNamespace && !spec.hostPID
 const shown = (e: Entry): Container => toContainer(e.record, e)
 
 function toSandbox({ record, namespaces, ready }: Pod): Sandbox {

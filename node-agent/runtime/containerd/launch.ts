@@ -12,7 +12,8 @@ import { readHostFacts } from './host-facts.ts'
 import type { KnownImage } from './images.ts'
 import type { PodNamespaces } from './netns.ts'
 import { classifyStart } from './parse.ts'
-import { isHeld, toContainer, type ContainerRecord, type Records } from './records.ts'
+import { isPause, pauseName } from './pause.ts'
+import { containerId, isHeld, toContainer, type ContainerRecord, type Records } from './records.ts'
 import { mountRoot, readInRoot, removeRoots, rootPaths, unmountAll } from './rootfs.ts'
 import { argvOf, ociSpec, type HostFacts } from './spec.ts'
 
@@ -70,7 +71,7 @@ export async function launch(request: LaunchRequest): Promise<Container> {
 
 async function startIt(request: LaunchRequest): Promise<void> {
   const { engine, id, records, spec, signal } = request
-  const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id) })
+  const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id), handler: request.pod.spec.runtimeHandler })
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
     const result = await run(command)
@@ -90,7 +91,7 @@ async function startHeld(request: LaunchRequest, record: ContainerRecord): Promi
   const { engine, id, records, table, holders, spec } = request
   const running = table.whenStarted(id).then(() => true as const)
   const begin = (await fileFacts(record.logPath))?.size ?? 0
-  const child = await holders.start(heldOf(record), argv.runHeld(engine, { id, configPath: records.configPath(id), pidFile: records.pidPath(id), tty: spec.tty }))
+  const child = await holders.start(heldOf(record), argv.runHeld(engine, { id, configPath: records.configPath(id), pidFile: records.pidPath(id), tty: spec.tty, handler: request.pod.spec.runtimeHandler }))
   const ended = new Promise<false>((resolve) => { child.once('exit', () => resolve(false)); child.once('error', () => resolve(false)) })
   if (await Promise.race([running, ended])) return holders.started(heldOf(record))
   const timer = new AbortController()
@@ -119,10 +120,12 @@ async function writeConfig(request: LaunchRequest, record: ContainerRecord): Pro
   await writeText(records.configPath(id), JSON.stringify(config))
 }
 
-function pidNamespaceOf({ spec, table }: LaunchRequest): string | undefined {
-  if (spec.pidOf === undefined) return undefined
-  const pid = table.get(spec.pidOf)?.pid
-  if (pid === undefined) throw new RuntimeError('create-failed', `container ${spec.pidOf}, whose processes are to be shared, is not running`)
+function pidNamespaceOf({ spec, pod, table }: LaunchRequest): string | undefined {
+  const shared = pod.spec.shareProcessNamespace && !pod.spec.hostPID && !isPause(spec)
+  const of = shared ? containerId(pod.sandboxId, pauseName, 0) : spec.pidOf
+  if (of === undefined) return undefined
+  const pid = table.get(of)?.pid
+  if (pid === undefined) throw new RuntimeError('create-failed', `container ${of}, whose processes are to be shared, is not running`)
   return `/proc/${pid}/ns/pid`
 }
 

@@ -118,7 +118,7 @@ function mountsOf({ container, shm, hostnameFile, sandbox }: SpecInput): object[
     ...(sandbox.hostNetwork ? [] : [{ destination: '/etc/hostname', type: 'bind', source: hostnameFile, options: ['rbind', 'rprivate', 'rw'] }]),
   ]
   const volumes = container.mounts.map((m) => ({
-    destination: m.target, type: 'bind', source: m.source, options: ['rbind', m.readOnly ? 'ro' : 'rw', m.propagation === 'private' ? 'rprivate' : m.propagation],
+    destination: m.target, type: 'bind', source: m.source, options: ['rbind', m.readOnly ? (m.recursiveReadOnly ? 'rro' : 'ro') : 'rw', m.propagation === 'private' ? 'rprivate' : m.propagation],
   }))
   // A volume on a folder comes after one on its parent, or it would be hidden.
   volumes.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length)

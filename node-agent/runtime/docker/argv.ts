@@ -32,10 +32,12 @@ export const load = (e: Engine, tarPath: string): string[] => docker(e, 'image',
 export const pull = (e: Engine, reference: string, configDir: string | undefined): string[] => ['docker', ...(configDir === undefined ? [] : ['--config', configDir]), '--host', e.host, 'pull', reference]
 export const removeImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', ...names)
 
+const runtimeOf = (spec: SandboxSpec): string[] => (spec.runtimeHandler === undefined ? [] : [`--runtime=${spec.runtimeHandler}`])
+
 /** The container that holds a pod's namespaces. */
 export function runPause(e: Engine, r: { name: string; image: string; spec: SandboxSpec; labels: Readonly<Record<string, string>> }): string[] {
   const { spec } = r
-  return docker(e, 'run', '--detach', '--pull=never', `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${spec.cgroupParent}`, '--log-driver=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges',
+  return docker(e, 'run', '--detach', '--pull=never', ...runtimeOf(spec), `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${spec.cgroupParent}`, '--log-driver=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges',
     ...(spec.hostNetwork ? ['--network=host', '--uts=host'] : ['--network=none', `--hostname=${spec.hostname}`]), spec.hostIPC ? '--ipc=host' : '--ipc=shareable', ...(spec.hostPID ? ['--pid=host'] : []),
     ...Object.entries(spec.sysctls).map(([k, v]) => `--sysctl=${k}=${v}`), r.image,
     // As first process of a shared process namespace it must reap what others leave behind: a shell that waits does.
@@ -49,6 +51,8 @@ export interface RunRequest {
   readonly spec: ContainerSpec
   readonly labels: Readonly<Record<string, string>>
   readonly oomScoreAdj: number
+  /** What a privileged container has where the machine itself lacks capabilities, which the engine's own `--privileged` would ask for in vain. */
+  readonly limited?: { readonly capabilities: readonly string[]; readonly devices: readonly string[] } | undefined
 }
 
 export function runContainer(e: Engine, r: RunRequest): string[] {
@@ -58,22 +62,25 @@ export function runContainer(e: Engine, r: RunRequest): string[] {
   const words = entry === undefined ? spec.args ?? [] : [...rest, ...(spec.args ?? [])]
   // Input that ends with its first client: only a container that is created apart from its start keeps that.
   const verb = isStdinOnce(spec) ? ['create'] : ['run', '--detach']
-  return docker(e, ...verb, '--pull=never', `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=2',
+  return docker(e, ...verb, '--pull=never', ...runtimeOf(sandbox), `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=2',
     ...(sandbox.hostNetwork ? ['--network=host', '--uts=host'] : [`--network=container:${r.pause}`]), sandbox.hostIPC ? '--ipc=host' : `--ipc=container:${r.pause}`,
     ...(sandbox.hostPID ? ['--pid=host'] : spec.pidOf !== undefined ? [`--pid=container:${spec.pidOf}`] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
     ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),
     ...spec.mounts.map(mountFlag), ...spec.devices.map((d) => `--device=${d.hostPath}:${d.containerPath}:${d.permissions}`),
-    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
+    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security, r.limited), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
 }
 
 export const isStdinOnce = (spec: ContainerSpec): boolean => spec.stdin && spec.stdinOnce && !spec.tty
 export const startContainer = (e: Engine, name: string): string[] => docker(e, 'start', name)
 
+/** Without it Docker 25 makes what is below read-only where the kernel can, and goes on where it cannot; with it, it refuses. */
+const bindRecursive = (m: ContainerSpec['mounts'][number]): string[] => (m.recursiveReadOnly ? ['bind-recursive=readonly'] : [])
+
 /** `--mount` is a line of CSV. */
 function mountFlag(m: ContainerSpec['mounts'][number]): string {
   const field = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
   const propagation = m.propagation === 'private' ? 'rprivate' : m.propagation
-  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), `bind-propagation=${propagation}`, ...(m.readOnly ? ['readonly'] : [])].join(',')}`
+  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), `bind-propagation=${propagation}`, ...(m.readOnly ? ['readonly', ...bindRecursive(m)] : [])].join(',')}`
 }
 
 function limits(r: ContainerSpec['resources']): string[] {
@@ -83,11 +90,19 @@ function limits(r: ContainerSpec['resources']): string[] {
   ]
 }
 
-function securityFlags(s: ContainerSpec['security']): string[] {
+function privilegedFlags(limited: RunRequest['limited']): string[] {
+  if (!limited) return ['--privileged']
+  return [
+    ...limited.capabilities.map((c) => `--cap-add=${c}`), ...['seccomp', 'apparmor', 'systempaths'].map((o) => `--security-opt=${o}=unconfined`), '--device-cgroup-rule=a *:* rwm',
+    ...limited.devices.map((d) => `--device=${d}`),
+  ]
+}
+
+function securityFlags(s: ContainerSpec['security'], limited: RunRequest['limited']): string[] {
   const user = s.uid === undefined ? [] : [`--user=${s.uid}${s.gid === undefined ? '' : `:${s.gid}`}`]
   const seccomp = s.seccomp.type === 'unconfined' ? ['--security-opt=seccomp=unconfined'] : s.seccomp.type === 'localhost' ? [`--security-opt=seccomp=${s.seccomp.path}`] : []
   return [
-    ...user, ...s.supplementalGroups.map((g) => `--group-add=${g}`), ...(s.privileged ? ['--privileged'] : []), ...(s.readOnlyRootfs ? ['--read-only'] : []), ...(s.noNewPrivileges ? ['--security-opt=no-new-privileges'] : []),
+    ...user, ...s.supplementalGroups.map((g) => `--group-add=${g}`), ...(s.privileged ? privilegedFlags(limited) : []), ...(s.readOnlyRootfs ? ['--read-only'] : []), ...(s.noNewPrivileges ? ['--security-opt=no-new-privileges'] : []),
     ...s.addCapabilities.map((c) => `--cap-add=${c}`), ...s.dropCapabilities.map((c) => `--cap-drop=${c}`), ...(s.privileged ? [] : seccomp),
   ]
 }

@@ -11,6 +11,7 @@ import { run, runOk, start } from '../../../shared/host/exec.ts'
 import { writeBusyboxImage } from '../../../shared/host/oci-archive.ts'
 import { makeFolder, readText, removeTree, writeText } from '../../../shared/host/tree.ts'
 import { cgroupStats, processesIn } from '../containerd/cgroup.ts'
+import { hostDevices } from '../containerd/devices.ts'
 import { readHostFacts } from '../containerd/host-facts.ts'
 import { lastError } from '../containerd/parse.ts'
 import { EventQueue } from '../event-queue.ts'
@@ -39,6 +40,12 @@ export interface DockerOptions {
 
 const pauseImage = 'bramble.local/pause:1'
 type Known = Extract<Inspected, { kind: 'container' }>
+
+/** What a machine without all capabilities (one that is itself a container) can give. */
+async function limitedTo(capabilities: readonly string[]): Promise<{ capabilities: readonly string[]; devices: readonly string[] } | undefined> {
+  const last = Number(await readText('/proc/sys/kernel/cap_last_cap') ?? 0)
+  return capabilities.length > last ? undefined : { capabilities, devices: (await hostDevices()).map((d) => d.path) }
+}
 
 export class DockerRuntime implements Runtime {
   readonly name = 'docker'
@@ -229,7 +236,7 @@ export class DockerRuntime implements Runtime {
       'bramble.image': image.tags[0] ?? image.digests[0] ?? image.id,
     }
     const oomScoreAdj = facts.capabilities.includes('CAP_SYS_RESOURCE') ? spec.oomScoreAdj : Math.max(spec.oomScoreAdj, facts.oomScoreAdj)
-    const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj }))
+    const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj, limited: spec.security.privileged ? await limitedTo(facts.capabilities) : undefined }))
     const result = argv.isStdinOnce(spec) && created.exitCode === 0 ? await run(argv.startContainer(this.#engine, name)) : created
     if (result.exitCode !== 0) {
       const error = classifyStart(result.exitCode, result.stderr.toString())

@@ -72,7 +72,7 @@ export const podRows: readonly Row[] = [
   inside({ id: 'own-namespaces', fields: ['spec.hostPID', 'spec.hostNetwork'], says: 'without them the container is process 1 of its own and has one network interface', script: 'ps -o pid,args | grep -c "[n]ode-agent"; ip -o link | grep -vc " lo:"', sees: '0\n1' }),
   status({
     id: 'share-pids', fields: ['spec.shareProcessNamespace'], says: 'containers see each other\'s processes', status: { phase: 'Succeeded' },
-    spec: { shareProcessNamespace: true, containers: [{ name: 'other', image: testImage, command: ['sh', '-c', 'until ps | grep -q "[s]leep 12345"; do sleep 0.1; done; kill $(ps | grep "[s]leep 12345" | awk "{print \\$1}")'] }] }, container: { command: ['sh', '-c', 'sleep 12345 || true'] },
+    spec: { shareProcessNamespace: true, containers: [{ name: 'other', image: testImage, command: ['sh', '-c', 'until ps | grep -q "[s]leep 7.25"; do sleep 0.1; done'] }] }, container: { command: ['sleep', '7.25'] },
   }),
   refused({ id: 'host-users', fields: ['spec.hostUsers'], says: 'false is refused: no user namespaces here', by: 'cluster', spec: { hostUsers: false }, reason: 'FailedCreatePodSandBox', message: /does not support spec\.hostUsers: false/ }),
   refused({ id: 'resource-claims', fields: ['spec.resourceClaims[].*', 'spec.containers[].resources.claims[].*'], says: 'dynamic resource allocation is refused', by: 'cluster', reason: 'FailedScheduling', message: /resourceClaims\) are not supported/, spec: { resourceClaims: [{ name: 'c', resourceClaimName: 'gpu' }] } }),
@@ -92,7 +92,7 @@ export const podRows: readonly Row[] = [
       const at = performance.now()
       await kubectl.run('delete pod grace')
       const took = performance.now() - at
-      if (took < 1900 || took > 12_000) throw new Error(`the deletion took ${took.toFixed(0)} ms`)
+      if (took < 1900 || took > 60_000) throw new Error(`the deletion took ${took.toFixed(0)} ms`)
     },
   }),
   status({

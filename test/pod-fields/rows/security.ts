@@ -34,11 +34,11 @@ export const securityRows: readonly Row[] = [
       await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded')
     },
   }),
-  refused({ id: 'apparmor', fields: [`${S}.appArmorProfile.*`, 'spec.securityContext.appArmorProfile.*'], says: 'a profile is refused where the kernel has no AppArmor', by: 'cluster', container: { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'k8s-x' } } }, message: /AppArmor/ }),
+  refused({ id: 'apparmor', fields: [`${S}.appArmorProfile.*`, 'spec.securityContext.appArmorProfile.*'], says: 'a profile is refused where the kernel has no AppArmor', by: 'cluster', reason: 'AppArmor', container: { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'k8s-x' } } }, message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }),
   kept({ id: 'selinux', fields: [`${S}.seLinuxOptions.*`, 'spec.securityContext.seLinuxOptions.*', 'spec.securityContext.seLinuxChangePolicy'], says: 'kept; labels mean nothing on a kernel without SELinux, which Debian and Raspberry Pi OS are', container: { securityContext: { seLinuxOptions: { level: 's0:c1,c2', role: 'r', type: 't', user: 'u' } } } }),
   refused({ id: 'windows', fields: [`${S}.windowsOptions.*`, 'spec.securityContext.windowsOptions.*'], says: 'Windows options are refused for a Linux pod', by: 'api', spec: { os: { name: 'linux' } }, container: { securityContext: { windowsOptions: { runAsUserName: 'x' } } }, message: /windowsOptions/ }),
   inside({ id: 'sysctls', fields: ['spec.securityContext.sysctls[].*'], says: 'safe sysctls are set in the pod', spec: { securityContext: { sysctls: [{ name: 'net.ipv4.ip_local_port_range', value: '20000 30000' }] } }, script: 'cat /proc/sys/net/ipv4/ip_local_port_range | tr "\\t" " "', sees: '20000 30000' }),
-  status({ id: 'sysctl-unsafe', fields: ['spec.securityContext.sysctls[].*'], says: 'unsafe ones are refused by the node', spec: { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '65536' }] } }, status: { phase: 'Failed', reason: 'SysctlForbidden' } }),
+  status({ id: 'sysctl-unsafe', fields: ['spec.securityContext.sysctls[].*'], says: 'unsafe ones are refused by the node', spec: { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '65536' }] } }, status: { phase: 'Failed', reason: 'SysctlForbidden', message: 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted' } }),
   inside({ id: 'proc-mount', fields: [`${S}.procMount`], says: 'parts of /proc are hidden by default', script: 'test -s /proc/kcore || echo hidden; echo 0 > /proc/sys/vm/swappiness', sees: /^hidden\n.*Read-only/ }),
 ]
 

@@ -1,4 +1,6 @@
 /** Volumes and how they are mounted. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { runOk } from '../../../shared/host/exec.ts'
 import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
 import { forever, inside, podOf, refused, status, story, type Row } from '../row.ts'
@@ -51,7 +53,27 @@ export const volumeRows: readonly Row[] = [
   inside({ id: 'read-only', fields: [`${M}.readOnly`], says: 'cannot be written', spec: { volumes: [{ name: 'v', emptyDir: {} }] }, container: at('/v', { readOnly: true }), script: 'touch /v/x', sees: /Read-only file system/ }),
   inside({ id: 'recursive-read-only', fields: [`${M}.recursiveReadOnly`], says: 'mounts below it cannot be written either', spec: { volumes: [{ name: 'v', hostPath: { path: '/dev', type: 'Directory' } }] }, container: at('/v', { readOnly: true, recursiveReadOnly: 'IfPossible' }), script: 'ls -d /v', sees: '/v' }),
   inside({ id: 'sub-path', fields: [`${M}.subPath`, `${M}.subPathExpr`], says: 'one folder of the volume, by name or made of variables', spec: { volumes: [{ name: 'v', emptyDir: {} }] }, container: { env: [{ name: 'N', value: 'deep' }], volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'v', mountPath: '/s', subPath: 'a/b' }, { name: 'v', mountPath: '/e', subPathExpr: '$(N)/x' }] }, script: 'touch /s/1 /e/2; ls /v/a/b /v/deep/x', sees: '/v/a/b:\n1\n\n/v/deep/x:\n2' }),
-  inside({ id: 'propagation', fields: [`${M}.mountPropagation`], says: 'Bidirectional shows the node what a privileged container mounts', spec: { volumes: [{ name: 'v', hostPath: { path: '/tmp/bramble-propagation', type: 'DirectoryOrCreate' } }] }, container: { ...at('/v', { mountPropagation: 'Bidirectional' }), securityContext: { privileged: true } }, script: 'grep " /v " /proc/self/mountinfo | grep -o shared', sees: 'shared' }),
+  story({
+    id: 'propagation', fields: [`${M}.mountPropagation`], says: 'HostToContainer shows a running container what is mounted on the node later; None, the default, does not',
+    async tell({ kubectl }) {
+      const path = '/tmp/bramble-propagation'
+      await mkdir(`${path}/sub`, { recursive: true })
+      // As systemd makes the root of a real machine.
+      await runOk(['mount', '--bind', '--make-shared', path, path])
+      try {
+        const kinds = ['HostToContainer', 'None']
+        await kubectl.apply(kinds.map((mountPropagation) => podOf(`propagation-${mountPropagation.toLowerCase()}`, { spec: { volumes: [{ name: 'v', hostPath: { path } }] }, container: { command: forever, ...at('/v', { mountPropagation }) } })))
+        for (const kind of kinds) await kubectl.run(`wait --for=condition=Ready pod/propagation-${kind.toLowerCase()} --timeout=90s`)
+        await runOk(['mount', '-t', 'tmpfs', 'tmpfs', `${path}/sub`])
+        await writeFile(`${path}/sub/x`, '')
+        const seen = await Promise.all(kinds.map(async (kind) => (await kubectl.said(`exec propagation-${kind.toLowerCase()} -- ls /v/sub`)).out))
+        if (seen.join() !== 'x,') throw new Error(`seen: ${JSON.stringify(seen)}`)
+        await kubectl.run('delete pod propagation-hosttocontainer propagation-none --now')
+      } finally {
+        await runOk(['umount', '-R', '-l', path])
+      }
+    },
+  }),
   inside({ id: 'fs-group', fields: ['spec.securityContext.fsGroup', 'spec.securityContext.fsGroupChangePolicy'], says: 'volumes belong to the group, new files too', spec: { securityContext: { fsGroup: 4321, fsGroupChangePolicy: 'OnRootMismatch' }, volumes: [{ name: 'v', emptyDir: {} }] }, container: { ...at('/v'), securityContext: { runAsUser: 1000 } }, script: 'stat -c %g /v; touch /v/x; stat -c %g /v/x; id -G | grep -o 4321', sees: '4321\n4321\n4321' }),
   status({
     id: 'claim', fields: [`${V}.persistentVolumeClaim.*`], says: 'a claim\'s bound volume of this node', status: { phase: 'Succeeded' },
