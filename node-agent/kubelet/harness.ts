@@ -85,7 +85,7 @@ export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNu
       host: { clock, random: systemRandom, log }, runtime, desired, sink, dataDir, nodeName: 'pi-1',
       network: { attach: async ({ uid }) => { attached.add(uid); return { ip: '10.1.0.5', ips: ['10.1.0.5'] } }, detach: async (uid) => { attached.delete(uid) } },
       tokens: { token: async () => ({ token: 'a.b.c', expires: clock.now() + 3_600_000 }) },
-      machine: { cgroups: 'none', mounter: { tmpfs: async () => true, mount: async () => undefined, unmount: async () => undefined, unmountBelow: async () => undefined }, facts: async () => nodeFacts, ...(options.probes ? { probes: options.probes } : {}) },
+      machine: { cgroups: 'none', mounter: { tmpfs: async () => true, mount: async () => undefined, bind: async () => undefined, unmount: async () => undefined, unmountBelow: async () => undefined }, facts: async () => nodeFacts, ...(options.probes ? { probes: options.probes } : {}) },
     }
     return createKubelet(parts)
   }

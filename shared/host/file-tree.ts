@@ -4,6 +4,13 @@ import * as fs from 'node:fs/promises'
 export type FileKind = 'file' | 'directory' | 'symlink' | 'socket' | 'char-device' | 'block-device' | 'fifo'
 export interface FileFacts { readonly kind: FileKind; readonly size: number; /** Permission bits, with setuid, setgid and sticky. */ readonly mode: number; readonly uid: number; readonly gid: number }
 
+export interface PinnedFile extends AsyncDisposable {
+  /** Names the very thing for any process of this machine, as long as it is not disposed. */
+  readonly path: string
+  /** Where it is now, without symlinks. */
+  readonly real: string
+}
+
 export interface FileTree {
   /** The whole file as text, or undefined where there is none. */
   read(path: string): Promise<string | undefined>
@@ -29,6 +36,8 @@ export interface FileTree {
   /** Follows symlinks unless `noFollow`; a number that is left out stays. */
   chown(path: string, owner: { uid?: number; gid?: number }, options?: { noFollow?: boolean }): Promise<void>
   chmod(path: string, mode: number): Promise<void>
+  /** Holds on to what the path names now, whatever is renamed or linked in its place afterwards. Undefined where there is nothing. Does not wait for a FIFO's other end, nor open a device. */
+  pin(path: string): Promise<PinnedFile | undefined>
   /** Bytes that a tree takes of its disk, as `du` counts them: blocks, a file with two names once, other file systems mounted below left out. What goes away meanwhile counts nothing. */
   diskUsage(path: string): Promise<number>
 }
@@ -49,6 +58,9 @@ const kindOf = (s: Awaited<ReturnType<typeof fs.lstat>>): FileKind => {
   if (s.isBlockDevice()) return 'block-device'
   return s.isFIFO() ? 'fifo' : 'file'
 }
+
+/** O_PATH, which Node does not name. */
+const pathOnly = 0o10000000
 
 /** The machine's own files. */
 export const systemFileTree: FileTree = {
@@ -75,6 +87,17 @@ export const systemFileTree: FileTree = {
   realPath: (path) => orUndefined(fs.realpath(path)),
   chown: (path, { uid = -1, gid = -1 }, options = {}) => (options.noFollow ? fs.lchown : fs.chown)(path, uid, gid),
   chmod: (path, mode) => fs.chmod(path, mode),
+  async pin(path) {
+    const handle = await orUndefined(fs.open(path, pathOnly))
+    if (!handle) return undefined
+    const own = `/proc/${process.pid}/fd/${handle.fd}`
+    try {
+      return { path: own, real: await fs.readlink(own), [Symbol.asyncDispose]: () => handle.close() }
+    } catch (e) {
+      await handle.close()
+      throw e
+    }
+  },
   async diskUsage(path) {
     const root = await orUndefined(fs.lstat(path))
     return root ? (await usedBelow(path, root.dev, new Set())) + root.blocks * 512 : 0

@@ -1,7 +1,8 @@
 /** Volumes as containers see them, with real claims, volumes and mounts, on both engines. */
-import { mkdir, readFile, readdir, stat } from 'node:fs/promises'
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runOk } from '../../shared/host/exec.ts'
 import { Cluster, eventually } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import { Kubectl, kubectls } from '../testbed/kubectl.ts'
@@ -117,6 +118,53 @@ describe.each(['containerd', 'docker'] as const)('volumes on %s', (runtime) => {
     expect(await inside('sub', 'touch /own/x /mem/y && ls /all/by/sub && stat -c %g /all /own /own/x /mem /mem/y')).toBe('x\n4321\n4321\n4321\n4321\n4321\n')
     expect(await inside('sub', 'dd if=/dev/zero of=/mem/z bs=1024 count=2000 2>&1 | grep -o "No space left on device"')).toBe('No space left on device\n')
     await kubectl.run(['delete', 'pod', 'sub', '--now'])
+  })
+
+  it('makes what is mounted below a read-only mount read-only too, where the pod asks for it', async () => {
+    await mkdir(join(cluster.dir, 'tree/below'), { recursive: true })
+    await runOk(['mount', '-t', 'tmpfs', 'tmpfs', join(cluster.dir, 'tree/below')])
+    try {
+      const at = (mountPath: string, recursiveReadOnly: string): object => ({ name: 'v', mountPath, readOnly: true, recursiveReadOnly })
+      const [, major = ''] = /^docker:\/\/(\d+)/.exec(await value('.status.nodeInfo.containerRuntimeVersion', 'node', cluster.nodeName)) ?? []
+      const pair = pod('rro', { volumes: [{ name: 'v', hostPath: { path: join(cluster.dir, 'tree'), type: 'Directory' } }], mounts: [at('/deep', 'Enabled'), at('/possible', 'IfPossible')] })
+      await kubectl.apply(pair)
+      if (major !== '' && Number(major) < 25) {
+        // The engine cannot, so a pod that insists is refused rather than run without.
+        await eventually('told', async () => (await value('.status.containerStatuses[0].state.waiting.message', 'pod', 'rro')) === 'volume "v" requested recursive read-only mode, but it is not supported by the runtime')
+        await kubectl.run(['delete', 'pod', 'rro', '--now'])
+        return
+      }
+      await ready('rro')
+      expect(await inside('rro', 'for d in /deep /possible; do touch $d/below/x 2>&1; done; true')).toMatch(/^(touch: .*Read-only file system\n){2}$/)
+      await kubectl.run(['delete', 'pod', 'rro', '--now'])
+    } finally {
+      await runOk(['umount', join(cluster.dir, 'tree/below')])
+    }
+  })
+
+  it('says which variable a subPathExpr lacks', async () => {
+    await kubectl.apply(pod('lack', { volumes: [{ name: 'v', emptyDir: {} }], mounts: [{ name: 'v', mountPath: '/v', subPathExpr: '$(NOBODY)/x' }] }))
+    await eventually('told', async () => (await value('.status.containerStatuses[0].state.waiting', 'pod', 'lack')).includes('CreateContainerConfigError'))
+    expect(await value('.status.containerStatuses[0].state.waiting.message', 'pod', 'lack')).toBe('missing value for "NOBODY"')
+    await kubectl.run(['delete', 'pod', 'lack', '--now'])
+  })
+
+  it('gives a block volume as a device', async () => {
+    await writeFile(join(cluster.dir, 'image'), Buffer.alloc(1 << 20, 'B'))
+    const loop = (await runOk(['losetup', '--find', '--show', join(cluster.dir, 'image')])).toString().trim()
+    try {
+      const raw = local('raw', loop) as { spec: object }
+      await kubectl.apply({ ...raw, spec: { ...raw.spec, volumeMode: 'Block' } })
+      await kubectl.apply({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'raw' }, spec: { ...claimSpec, volumeMode: 'Block' } })
+      await kubectl.apply(pod('raw', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'raw' } }], mounts: [], container: { volumeDevices: [{ name: 'v', devicePath: '/dev/raw0' }] } }))
+      await ready('raw')
+      expect(await inside('raw', 'test -b /dev/raw0 && head -c 4 /dev/raw0')).toBe('BBBB')
+      await kubectl.run(['delete', 'pod', 'raw', '--now'])
+      await kubectl.run(['delete', 'pvc', 'raw'])
+      await kubectl.run(['delete', 'pv', 'raw'])
+    } finally {
+      await runOk(['losetup', '--detach', loop])
+    }
   })
 
   it('evicts a pod that fills more than its emptyDir may have', async () => {

@@ -8,6 +8,6 @@ export const configMap: VolumeKind = {
     const { name = '', items, defaultMode = 0o644, optional = false } = context.volume.configMap ?? {}
     const payload = configMapPayload(context.configMap(name), name, { items, defaultMode, optional })
     await writeAtomically(context.files, context.diskPath, payload, { now: context.now, fsGroup: fsGroupOf(context.pod) })
-    return { source: context.diskPath, readOnly: true }
+    return { source: context.diskPath, readOnly: true, isSealed: true }
   },
 }

@@ -21,6 +21,6 @@ export const downwardApi: VolumeKind = {
     const { items = [], defaultMode = 0o644 } = context.volume.downwardAPI ?? {}
     const payload = downwardPayload(context.pod, items, defaultMode, context.facts)
     await writeAtomically(context.files, context.memoryPath, payload, { now: context.now, fsGroup: fsGroupOf(context.pod) })
-    return { source: context.memoryPath, readOnly: true }
+    return { source: context.memoryPath, readOnly: true, isSealed: true }
   },
 }

@@ -14,6 +14,8 @@ export interface Mounter {
   tmpfs(path: string, options: { sizeBytes: number | undefined; mode: number }): Promise<boolean>
   /** The target exists. */
   mount(request: MountRequest): Promise<void>
+  /** The same file or folder at a second place. The source is taken literally: what it is was checked. Replaces what was mounted there. */
+  bind(source: string, target: string): Promise<void>
   unmount(path: string): Promise<void>
   /** Everything mounted on the folder and below. Rejects where something stays: removing the folder would then remove what is not ours. */
   unmountBelow(folder: string): Promise<void>
@@ -49,6 +51,8 @@ export interface MountedVolume {
   readonly refreshAt?: Millis
   /** `source` is a device: for `volumeDevices`, not for mounts. */
   readonly isDevice?: boolean
+  /** Nobody but us writes it: what was checked stays as it is. */
+  readonly isSealed?: boolean
 }
 
 export interface VolumeKind {

@@ -6,7 +6,7 @@ import type { Mounter, MountRequest } from './kind.ts'
 const unescape = (text: string): string => text.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
 
 /** In the order they were mounted; a path may be there more than once. */
-async function mountList(files: FileTree): Promise<string[]> {
+export async function mountList(files: FileTree): Promise<string[]> {
   const lines = ((await files.read('/proc/self/mountinfo')) ?? '').split('\n')
   return lines.map((l) => unescape(l.split(' ')[4] ?? '')).filter((p) => p !== '')
 }
@@ -27,6 +27,10 @@ export const createMounter = (files: FileTree): Mounter => ({
   },
   async mount(request) {
     if (!(await mountPoints(files)).has(request.target)) await runOk(mountArgv(request), { timeout: 120_000 })
+  },
+  async bind(source, target) {
+    if ((await mountPoints(files)).has(target)) await runOk(['umount', '--', target])
+    await runOk(['mount', '--no-canonicalize', '--bind', '--', source, target])
   },
   async unmount(path) {
     if ((await mountPoints(files)).has(path)) await runOk(['umount', path])

@@ -41,6 +41,6 @@ export const projected: VolumeKind = {
       }
     }
     await writeAtomically(context.files, context.memoryPath, all, { now: context.now, fsGroup: fsGroupOf(context.pod) })
-    return { source: context.memoryPath, readOnly: true, ...(refreshAt === undefined ? {} : { refreshAt }) }
+    return { source: context.memoryPath, readOnly: true, isSealed: true, ...(refreshAt === undefined ? {} : { refreshAt }) }
   },
 }

@@ -8,6 +8,6 @@ export const secret: VolumeKind = {
     const { secretName = '', items, defaultMode = 0o644, optional = false } = context.volume.secret ?? {}
     const payload = secretPayload(context.secret(secretName), secretName, { items, defaultMode, optional })
     await writeAtomically(context.files, context.memoryPath, payload, { now: context.now, fsGroup: fsGroupOf(context.pod) })
-    return { source: context.memoryPath, readOnly: true }
+    return { source: context.memoryPath, readOnly: true, isSealed: true }
   },
 }

@@ -17,6 +17,7 @@ import { mountArgv } from './mounter.ts'
 import { setOwnership } from './ownership.ts'
 import { configMapPayload, safePath } from './payload.ts'
 import { projected } from './projected.ts'
+import { canRecursiveReadOnly, isRecursiveReadOnly } from './recursive-read-only.ts'
 import { createSizeLimits } from './size-limits.ts'
 import { resolveSubPath } from './sub-path.ts'
 
@@ -171,6 +172,20 @@ describe('size limits', () => {
     expect(grown).toBeGreaterThanOrEqual(100_000)
     expect(grown).toBeLessThan(120_000)
     expect(await files.diskUsage(`${dir}/none`)).toBe(0)
+  })
+})
+
+describe('recursive read-only', () => {
+  const mount = (more: object) => ({ name: 'v', mountPath: '/v', readOnly: true, ...more }) as never
+  it('is had where it is possible, and insisted on where the pod does', () => {
+    expect([isRecursiveReadOnly(mount({}), true), isRecursiveReadOnly(mount({ recursiveReadOnly: 'Disabled' }), true), isRecursiveReadOnly(mount({ recursiveReadOnly: 'IfPossible' }), true), isRecursiveReadOnly(mount({ recursiveReadOnly: 'IfPossible' }), false), isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled' }), true)])
+      .toEqual([false, false, true, false, true])
+    expect(() => isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled' }), false)).toThrow('volume "v" requested recursive read-only mode, but it is not supported by the runtime')
+    expect(() => isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled', readOnly: false }), true)).toThrow('but it is not read-only')
+    expect(() => isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled', mountPropagation: 'HostToContainer' }), true)).toThrow('not compatible with propagation "HostToContainer"')
+  })
+  it.each([['6.12.0-rpi', 'containerd://1.6.20', true], ['5.10.0', 'containerd://2.0', false], ['6.1', 'docker://28.2.2', true], ['6.1', 'docker://24.0.7', false], ['5.12', 'docker://25.0', true]])('on Linux %s with %s: %s', (kernelVersion, runtimeVersion, can) => {
+    expect(canRecursiveReadOnly({ kernelVersion, runtimeVersion })).toBe(can)
   })
 })
 
