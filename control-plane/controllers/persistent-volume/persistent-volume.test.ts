@@ -127,6 +127,23 @@ describe('the binder', () => {
     await plane.stop()
   })
 
+  it('lets one pod at a time have a claim that is for one', async () => {
+    const world = await prepare(['a'])
+    const client = world.source.client()
+    const plane = world.start()
+    await client.create(refs.PersistentVolume, volume('v', { accessModes: ['ReadWriteOncePod'] }))
+    await client.create(refs.PersistentVolumeClaim, claim('one', { accessModes: ['ReadWriteOncePod'] }))
+    await world.until('bound', () => isBound(world, 'one', 'v'))
+    const phase = (name: string) => world.source.all(refs.Pod).find((p) => p.metadata.name === name)?.status?.phase
+    await client.create(refs.Pod, pod('first', [{ name: 'v', persistentVolumeClaim: { claimName: 'one' } }]))
+    await world.until('runs', () => phase('first') === 'Running')
+    await client.create(refs.Pod, pod('second', [{ name: 'v', persistentVolumeClaim: { claimName: 'one' } }]))
+    await world.until('told', () => told(world, 'second').some((t) => t.includes('ReadWriteOncePod access mode')))
+    world.source.remove(refs.Pod, { namespace, name: 'first' })
+    await world.until('runs', () => phase('second') === 'Running')
+    await plane.stop()
+  })
+
   it('leaves a pod waiting for its claim, and lets it go at once when there is a volume', async () => {
     const world = await prepare(['a'])
     const client = world.source.client()

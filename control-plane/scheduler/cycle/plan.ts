@@ -54,7 +54,7 @@ function refusedBy(pod: PodView, node: NodeView): Rejection | undefined {
 /** The last filter, as upstream's: it costs the most. */
 function withoutVolumes(volumes: PodVolumes | undefined, { node }: NodeView): Rejection | undefined {
   const answer = volumes?.ok ? volumes.on(node) : undefined
-  return answer && !answer.ok ? { reasons: answer.reasons, resolvable: false } : undefined
+  return answer && !answer.ok ? answer : undefined
 }
 
 /** Hard rules about other pods are not built: placing such a pod anywhere would break its promise. Soft ones may be left out. */

@@ -1,13 +1,14 @@
 /** Knows claims and volumes for the scheduler, and binds those of a pod before the pod: the node is chosen once, for both. */
 import type { Node, Pod } from '../../../shared/api/core-v1.ts'
 import type { Stored } from '../../../shared/api/object.ts'
+import { isPodFinished } from '../../../shared/api/pod-phase.ts'
 import { refs } from '../../../shared/api/refs.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock } from '../../../shared/base/host.ts'
 import type { ApiClient } from '../../../shared/client/api-client.ts'
 import type { SharedInformers } from '../../../shared/reconcile/shared-informers.ts'
 import { isFullyBound, volumeAnnotations } from '../../../shared/values/volume-match.ts'
-import { claimsOf, usesClaims, volumesOn, type Binding, type NodeAnswer, type VolumeWorld } from './plan.ts'
+import { claimNames, claimsOf, usesClaims, volumesOn, type Binding, type NodeAnswer, type VolumeWorld } from './plan.ts'
 
 /** One pod's volumes, for one decision. */
 export type PodVolumes = { readonly ok: false; readonly message: string } | { readonly ok: true; on(node: Node): NodeAnswer }
@@ -24,6 +25,9 @@ export interface VolumeBinder {
   close(): void
 }
 
+/** Index `claim`: pods by the claims they use. */
+const podClaims = (pod: Stored<Pod>): readonly string[] => claimNames(pod).map((name) => `${pod.metadata.namespace}/${name}`)
+
 /** Upstream's `bindTimeoutSeconds`: a provisioner may have to make a disk somewhere. */
 const bindTimeout: Millis = 600_000
 
@@ -32,11 +36,14 @@ export function createVolumeBinder(options: { client: ApiClient; informers: Shar
   const claims = informers.for(refs.PersistentVolumeClaim)
   const volumes = informers.for(refs.PersistentVolume)
   const classes = informers.for(refs.StorageClass)
+  const pods = informers.for(refs.Pod)
+  pods.addIndexer('claim', podClaims)
   const taken = new Map<string, number>()
   /** By uid of a claim. */
   const waiting = new Map<string, { done(): void; failed(why: Error): void }>()
   const world: VolumeWorld = {
     claim: (namespace, name) => claims.get(namespace, name), volume: (name) => volumes.get(undefined, name), volumes: () => volumes.list(), storageClass: (name) => classes.get(undefined, name),
+    isInUse: ({ metadata: { namespace, name } }, by) => pods.byIndex('claim', `${namespace}/${name}`).some((p) => p.metadata.uid !== by.metadata.uid && p.spec?.nodeName && !isPodFinished(p)),
     get taken() { return new Set(taken.keys()) },
   }
   const registered = [

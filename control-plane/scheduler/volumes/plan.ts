@@ -13,6 +13,8 @@ export interface VolumeWorld {
   volume(name: string): Volume | undefined
   volumes(): readonly Volume[]
   storageClass(name: string): StorageClass | undefined
+  /** Another pod of the namespace has the claim: it has a node and has not ended. */
+  isInUse(claim: Claim, by: Stored<Pod>): boolean
   /** Names of volumes promised to claims of other pods. */
   readonly taken: ReadonlySet<string>
 }
@@ -21,22 +23,29 @@ export interface Match { readonly claim: Claim; readonly volume: Volume }
 /** What has to be written before the pod is bound to a node. */
 export interface Binding { readonly matches: readonly Match[]; /** Claims for which somebody makes a volume there. */ readonly provision: readonly Claim[] }
 
-export type NodeAnswer = { readonly ok: true; readonly binding: Binding } | { readonly ok: false; readonly reasons: readonly string[] }
+export type NodeAnswer = { readonly ok: true; readonly binding: Binding } | { readonly ok: false; readonly reasons: readonly string[]; /** Removing pods could help. */ readonly resolvable: boolean }
 
 export interface PodClaims {
   /** Bound ones with their volumes. */
   readonly bound: readonly Match[]
   /** Of classes that wait for a pod. */
   readonly unbound: readonly Claim[]
+  /** One is another pod's alone: no node will do until that pod is gone. */
+  readonly isBusy: boolean
 }
+/** For one pod in the whole cluster (`ReadWriteOncePod`). Source: upstream `plugins/volumerestrictions`. */
+const inUse = 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode'
+
 export type Claims = { readonly ok: true; readonly claims: PodClaims } | { readonly ok: false; readonly message: string }
 
+export const claimNames = (pod: Pod): string[] => (pod.spec?.volumes ?? []).flatMap((v) => (v.persistentVolumeClaim ? [v.persistentVolumeClaim.claimName] : v.ephemeral ? [`${pod.metadata?.name}-${v.name}`] : []))
 export const usesClaims = (pod: Pod): boolean => (pod.spec?.volumes ?? []).some((v) => v.persistentVolumeClaim || v.ephemeral)
 
 /** Of a pod that can be placed nowhere as its claims are: why, in upstream's words. */
 export function claimsOf(pod: Stored<Pod>, world: VolumeWorld): Claims {
   const bound: Match[] = []
   const unbound: Claim[] = []
+  let isBusy = false
   const namespace = pod.metadata.namespace ?? ''
   for (const volume of pod.spec?.volumes ?? []) {
     if (!volume.persistentVolumeClaim && !volume.ephemeral) continue
@@ -44,6 +53,7 @@ export function claimsOf(pod: Stored<Pod>, world: VolumeWorld): Claims {
     const claim = world.claim(namespace, name)
     const why = refusal(pod, name, claim, volume.ephemeral !== undefined)
     if (why !== undefined || !claim) return { ok: false, message: why ?? '' }
+    isBusy ||= (claim.spec?.accessModes?.includes('ReadWriteOncePod') ?? false) && world.isInUse(claim, pod)
     if (isFullyBound(claim)) {
       const found = world.volume(claim.spec?.volumeName ?? '')
       if (!found) return { ok: false, message: "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)" }
@@ -52,7 +62,7 @@ export function claimsOf(pod: Stored<Pod>, world: VolumeWorld): Claims {
       unbound.push(claim)
     } else return { ok: false, message: 'pod has unbound immediate PersistentVolumeClaims' }
   }
-  return { ok: true, claims: { bound, unbound } }
+  return { ok: true, claims: { bound, unbound, isBusy } }
 }
 
 function refusal(pod: Stored<Pod>, name: string, claim: Claim | undefined, isEphemeral: boolean): string | undefined {
@@ -64,8 +74,9 @@ function refusal(pod: Stored<Pod>, name: string, claim: Claim | undefined, isEph
 }
 
 /** Can the pod's volumes be had on the node, and what has to be written for it? */
-export function volumesOn(node: Node, { bound, unbound }: PodClaims, world: VolumeWorld): NodeAnswer {
-  if (!bound.every(({ volume }) => reachableFrom(volume, node))) return { ok: false, reasons: ['node(s) had volume node affinity conflict'] }
+export function volumesOn(node: Node, { bound, unbound, isBusy }: PodClaims, world: VolumeWorld): NodeAnswer {
+  if (isBusy) return { ok: false, reasons: [inUse], resolvable: true }
+  if (!bound.every(({ volume }) => reachableFrom(volume, node))) return { ok: false, reasons: ['node(s) had volume node affinity conflict'], resolvable: false }
   const matches: Match[] = []
   const provision: Claim[] = []
   const taken = new Set(world.taken)
@@ -79,7 +90,7 @@ export function volumesOn(node: Node, { bound, unbound }: PodClaims, world: Volu
     }
     const storageClass = world.storageClass(classOfClaim(claim))
     const canProvision = storageClass !== undefined && storageClass.provisioner !== 'kubernetes.io/no-provisioner' && allowedOn(storageClass, node)
-    if (!canProvision || (selected !== undefined && selected !== node.metadata?.name)) return { ok: false, reasons: ["node(s) didn't find available persistent volumes to bind"] }
+    if (!canProvision || (selected !== undefined && selected !== node.metadata?.name)) return { ok: false, reasons: ["node(s) didn't find available persistent volumes to bind"], resolvable: false }
     provision.push(claim)
   }
   return { ok: true, binding: { matches, provision } }

@@ -16,10 +16,10 @@ const claim = (name: string, more: object = {}, annotations: Record<string, stri
 const using = (...names: string[]): Stored<Pod> => storedPod('p', { volumes: names.map((n) => ({ name: n, persistentVolumeClaim: { claimName: n } })) })
 const bound = (name: string, to: string) => claim(name, { volumeName: to }, { 'pv.kubernetes.io/bind-completed': 'yes' })
 
-function world(objects: { claims?: Stored<PersistentVolumeClaim>[]; volumes?: Stored<PersistentVolume>[]; taken?: string[]; provisioner?: string }): VolumeWorld {
-  const { claims = [], volumes = [], taken = [], provisioner = 'kubernetes.io/no-provisioner' } = objects
+function world(objects: { claims?: Stored<PersistentVolumeClaim>[]; volumes?: Stored<PersistentVolume>[]; taken?: string[]; provisioner?: string; inUse?: string }): VolumeWorld {
+  const { inUse, claims = [], volumes = [], taken = [], provisioner = 'kubernetes.io/no-provisioner' } = objects
   return {
-    claim: (_, name) => claims.find((c) => c.metadata.name === name), volume: (name) => volumes.find((v) => v.metadata.name === name), volumes: () => volumes, taken: new Set(taken),
+    claim: (_, name) => claims.find((c) => c.metadata.name === name), volume: (name) => volumes.find((v) => v.metadata.name === name), volumes: () => volumes, taken: new Set(taken), isInUse: (c) => c.metadata.name === inUse,
     storageClass: (name) => (name === 'local' ? { provisioner, volumeBindingMode: 'WaitForFirstConsumer' } : name === 'now' ? { provisioner, volumeBindingMode: 'Immediate' } : undefined),
   }
 }
@@ -67,6 +67,12 @@ describe('a pod with claims', () => {
     ['being deleted', world({ claims: [{ ...claim('x'), metadata: { ...claim('x').metadata, deletionTimestamp: 'now' } }] }), 'persistentvolumeclaim "x" is being deleted'],
     ['lost', world({ claims: [{ ...claim('x', { volumeName: 'pv' }), status: { phase: 'Lost' } }] }), 'persistentvolumeclaim "x" bound to non-existent persistentvolume "pv"'],
   ])('waits while one is %s', (_, w, message) => { expect(place(using('x'), w)).toBe(nowhere(message)) })
+
+  it('waits for a claim that is another pod\'s alone, and for no claim that is not', () => {
+    const w = (mode: string) => world({ claims: [claim('x', { accessModes: [mode] })], provisioner: 'p', inUse: 'x' })
+    expect(place(using('x'), w('ReadWriteOncePod'))).toBe('0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.')
+    expect(['a', 'b']).toContain(place(using('x'), w('ReadWriteOnce')))
+  })
 
   it('waits for the claim of an ephemeral volume, its own and no other\'s', () => {
     const pod = storedPod('p', { volumes: [{ name: 'v', ephemeral: {} }] })

@@ -28,6 +28,8 @@ export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: Sto
   const { files, mounter, tokens, desired, clock } = deps
   const namespace = record.ref.namespace
   let refreshAt = Infinity
+  // The address stands in this file: it is written after the volumes, and is there until the pod goes.
+  const isKnown = (await files.stat(record.paths.hosts)) !== undefined
   const used = new Set(allContainers(pod).flatMap((c) => [...(c.volumeMounts ?? []), ...(c.volumeDevices ?? [])].map((m) => m.name)))
   for (const volume of pod.spec?.volumes ?? []) {
     // What no container mounts is not made, nor is it a fault: upstream's rule.
@@ -35,7 +37,7 @@ export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: Sto
     try {
       const { name, kind } = kindOf(volume)
       const mounted = await kind.setUp({
-        pod, volume, files, mounter, tokens, facts: deps.factsOf(record), now: clock.now(),
+        pod, volume, files, mounter, tokens, facts: deps.factsOf(record), now: clock.now(), isNew: !isKnown && !record.volumes.has(volume.name),
         diskPath: record.paths.volumeOnDisk(name, volume.name), memoryPath: record.paths.volumeInMemory(name, volume.name),
         configMap: (n) => desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => desired.get<Secret>('Secret', namespace, n),
         claim: (n) => desired.get<PersistentVolumeClaim>('PersistentVolumeClaim', namespace, n), persistentVolume: (n) => desired.get<PersistentVolume>('PersistentVolume', '', n),

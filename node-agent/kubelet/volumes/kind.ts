@@ -12,7 +12,7 @@ export interface MountRequest { readonly type: string; readonly source: string; 
 export interface Mounter {
   /** `sizeBytes` undefined is half of memory, the kernel's default. Returns whether it was mounted just now. */
   tmpfs(path: string, options: { sizeBytes: number | undefined; mode: number }): Promise<boolean>
-  /** The target exists. */
+  /** Makes the target where it is missing. What is mounted there already is not touched. */
   mount(request: MountRequest): Promise<void>
   /** The same file or folder at a second place. The source is taken literally: what it is was checked. Replaces what was mounted there. */
   bind(source: string, target: string): Promise<void>
@@ -38,6 +38,8 @@ export interface VolumeContext {
   persistentVolume(name: string): PersistentVolume | undefined
   /** This node, where it is known. */
   node(): Node | undefined
+  /** The pod has not had its volumes before, neither from this process nor from an earlier one: what is done once is done now. */
+  readonly isNew: boolean
   /** Wall clock. */
   readonly now: Millis
 }

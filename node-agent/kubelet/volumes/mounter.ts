@@ -26,7 +26,9 @@ export const createMounter = (files: FileTree): Mounter => ({
     return true
   },
   async mount(request) {
-    if (!(await mountPoints(files)).has(request.target)) await runOk(mountArgv(request), { timeout: 120_000 })
+    if ((await mountPoints(files)).has(request.target)) return
+    await files.makeDir(request.target, 0o750)
+    await runOk(mountArgv(request), { timeout: 120_000 })
   },
   async bind(source, target) {
     if ((await mountPoints(files)).has(target)) await runOk(['umount', '--', target])

@@ -9,10 +9,7 @@ export function nfsMount({ server, path, readOnly, options }: Export, target: st
 }
 
 /** Mounts the export on the volume's own folder. The server decides who may write: `fsGroup` changes nothing there, as upstream. */
-export async function mountNfs({ files, mounter, diskPath }: Pick<VolumeContext, 'files' | 'mounter' | 'diskPath'>, from: Export): Promise<void> {
-  await files.makeDir(diskPath, 0o750)
-  await mounter.mount(nfsMount(from, diskPath))
-}
+export const mountNfs = ({ mounter, diskPath }: Pick<VolumeContext, 'mounter' | 'diskPath'>, from: Export): Promise<void> => mounter.mount(nfsMount(from, diskPath))
 
 /** A folder of an NFS server. Needs `mount.nfs` on the node. */
 export const nfs: VolumeKind = {

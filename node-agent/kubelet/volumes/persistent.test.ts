@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -46,11 +46,20 @@ describe('a claim', () => {
 
   it('that is being deleted is refused to new pods, and stays with those that have it', async () => {
     world.desired.put('PersistentVolume', disk({ local: { path: dir } }))
-    world.desired.put('PersistentVolumeClaim', claim('Bound', { deletionTimestamp: '2025-12-31T00:00:00Z' }))
+    const deleted = claim('Bound', { deletionTimestamp: '2026-01-01T00:00:00Z' })
+    world.desired.put('PersistentVolumeClaim', deleted)
     world.desired.put('Pod', using())
     await said(`${unmounted}error processing PVC default/data: PVC is being deleted`)
-    world.desired.put('PersistentVolumeClaim', claim('Bound', { deletionTimestamp: '2026-01-02T00:00:00Z' }))
+    world.desired.put('PersistentVolumeClaim', claim('Bound'))
     await world.until('ready', () => world.sink.isReady('db'))
+    world.desired.put('PersistentVolumeClaim', deleted)
+    const events = world.sink.events.length
+    const statuses = world.sink.statuses.get('db')!.length
+    await world.restart()
+    world.desired.put('PersistentVolume', disk({ local: { path: dir } }, { labels: { seen: 'again' } }))
+    await world.until('adopted', () => world.sink.statuses.get('db')!.length > statuses || world.kubelet.ready)
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect([world.sink.isReady('db'), world.sink.events.slice(events)]).toEqual([true, []])
   })
 
   it('made for a pod is taken by no other of its name', async () => {
@@ -93,6 +102,12 @@ describe('a volume', () => {
     bound({ local: { path: dir } }, using({ securityContext: { fsGroup: 4321 } }))
     await world.until('ready', () => world.sink.isReady('db'))
     expect([(await stat(dir)).gid, (await stat(dir)).mode & 0o2070]).toEqual([4321, 0o2070])
+    // What a container does with it afterwards stays, also when another volume of the pod is brought up to date, or the agent starts anew.
+    await chown(dir, 0, 77)
+    world.desired.put('PersistentVolume', disk({ local: { path: dir } }, { labels: { seen: 'again' } }))
+    await world.restart()
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect((await stat(dir)).gid).toBe(77)
   })
 
   it('of a kind that is not there is refused by name', async () => {

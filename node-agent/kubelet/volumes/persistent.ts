@@ -28,9 +28,8 @@ export const localPathProvisioner = 'bramble.dev/local-path'
 /** Throws what keeps the claim from use, in upstream's words. */
 function boundVolume(context: VolumeContext, name: string, claim: PersistentVolumeClaim | undefined): PersistentVolume {
   if (!claim) throw new Error(`failed to fetch PVC from API server: persistentvolumeclaims "${name}" not found`)
-  const deleted = claim.metadata?.deletionTimestamp
-  // A pod that was there before goes on with it: the claim is kept until that pod is gone, also over a restart of the agent.
-  if (deleted !== undefined && Date.parse(deleted) <= Date.parse(context.pod.metadata.creationTimestamp)) throw new Error('PVC is being deleted')
+  // A pod that has it goes on with it: the claim is kept until that pod is gone.
+  if (claim.metadata?.deletionTimestamp !== undefined && context.isNew) throw new Error('PVC is being deleted')
   if (claim.status?.phase !== 'Bound') throw new Error('PVC is not bound')
   const { volumeName } = claim.spec ?? {}
   if (!volumeName) throw new Error('PVC has empty pvc.Spec.VolumeName')
@@ -71,7 +70,8 @@ async function mountLocal(context: VolumeContext, volume: PersistentVolume, read
   }
   if (there.kind !== 'directory') throw new VolumeError(`local volume ${path} is not a directory; a device that has to be formatted or mounted first is not supported on this node`)
   const gid = fsGroupOf(pod)
-  if (gid !== undefined && !readOnly) await setOwnership(files, path, { gid, readOnly: false, policy: pod.spec?.securityContext?.fsGroupChangePolicy })
+  // Once: it may take long, and a container may have made other groups since.
+  if (gid !== undefined && !readOnly && context.isNew) await setOwnership(files, path, { gid, readOnly: false, policy: pod.spec?.securityContext?.fsGroupChangePolicy })
   return { source: path, readOnly }
 }
 
