@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,14 +100,23 @@ describe('a volume', () => {
   })
 
   it('that is local goes to the group of the pod', async () => {
-    bound({ local: { path: dir } }, using({ securityContext: { fsGroup: 4321 } }))
+    const map = (k: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'm', namespace: 'default' }, data: { k } })
+    // The second volume tells when both have been brought up to date: they are in this order.
+    const shown = (k: string) => world.until(`k is ${k}`, () => readFileSync(`${world.dataDir}/pods/uid-db/volumes/configMap/m/k`, 'utf8') === k)
+    world.desired.put('ConfigMap', map('1'))
+    bound({ local: { path: dir } }, using(
+      { securityContext: { fsGroup: 4321 }, volumes: [...using().spec!.volumes!, { name: 'm', configMap: { name: 'm' } }], containers: [{ name: 'main', image: 'busybox:1', volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'm', mountPath: '/m' }] }] },
+    ))
     await world.until('ready', () => world.sink.isReady('db'))
     expect([(await stat(dir)).gid, (await stat(dir)).mode & 0o2070]).toEqual([4321, 0o2070])
     // What a container does with it afterwards stays, also when another volume of the pod is brought up to date, or the agent starts anew.
     await chown(dir, 0, 77)
-    world.desired.put('PersistentVolume', disk({ local: { path: dir } }, { labels: { seen: 'again' } }))
+    world.desired.put('ConfigMap', map('2'))
+    await shown('2')
+    expect((await stat(dir)).gid).toBe(77)
     await world.restart()
-    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
+    world.desired.put('ConfigMap', map('3'))
+    await shown('3')
     expect((await stat(dir)).gid).toBe(77)
   })
 
