@@ -46,6 +46,8 @@ export class PodLoop {
   readonly #deps: LoopDeps
   readonly #queue: WorkQueue
   readonly records = new Map<string, PodRecord>()
+  /** Pods whose containers were running before this process did, and have not been described by it yet. */
+  readonly #strangers = new Set<string>()
 
   constructor(deps: LoopDeps) {
     this.#deps = deps
@@ -60,8 +62,10 @@ export class PodLoop {
   /** Makes a record of everything that is desired or left over, and wakes it. Nothing is removed while what is desired is unknown. */
   async rescan(): Promise<void> {
     const { desired, cache, files, dataDir } = this.#deps
+    const isFirst = this.records.size === 0
     for (const pod of desired.list('Pod')) this.#adopt(pod as StoredPod)
     for (const [uid, sandbox] of cache.pods()) {
+      if (isFirst && this.records.has(uid)) this.#strangers.add(uid)
       if (!this.records.has(uid)) this.#leftover({ uid, name: sandbox?.podName ?? uid, namespace: sandbox?.podNamespace ?? '' })
     }
     for (const ref of await findLeftovers(files, dataDir)) if (!this.records.has(ref.uid)) this.#leftover(ref)
@@ -267,7 +271,14 @@ export class PodLoop {
     if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
     if (deepEqual(status, record.lastStatus)) return
     record.lastStatus = status
+    this.#takenOver(record)
     this.#deps.sink.podStatus(record.ref, status)
+  }
+
+  /** Says when everything that ran before is in this process's hands: what an operator waits for after an update. */
+  #takenOver({ ref }: PodRecord): void {
+    if (!this.#strangers.delete(ref.uid) || this.#strangers.size > 0) return
+    this.#deps.host.log.info('pods taken over', { pods: this.records.size })
   }
 
   #adoptedAt(record: PodRecord): number { return record.firstSeenAt ??= this.#deps.host.clock.monotonic() }

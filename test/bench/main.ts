@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: speed and memory of a real one-node cluster beside what Kubernetes and Docker Swarm need for the same work on a machine
  * of this kind. Prints a table; fails nothing. `-- --runtime docker`, `-- --idle-seconds 30`, `-- --only pods,creates`, `-- --only api`,
- * `-- --only million`.
+ * `-- --only million`, `-- --only node`, and, not without being asked for, `-- --only soak --soak-pods 10000`.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,12 +12,14 @@ import { Cluster } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import { apiRows } from './api-rows.ts'
 import { millionRows } from './million.ts'
+import { nodeRows } from './node-rows.ts'
 import { openApi, type Api } from './api.ts'
+import { soakRows } from './soak.ts'
 import { costOf } from './process-cost.ts'
 
 interface Row { readonly work: string; readonly kubernetes: string; readonly swarm: string; readonly target: string; readonly here: string }
 
-const { values } = parseArgs({ options: { runtime: { type: 'string', default: 'containerd' }, 'idle-seconds': { type: 'string', default: '180' }, only: { type: 'string', default: 'pods,deployment,idle,creates,api,million' }, json: { type: 'string' } } })
+const { values } = parseArgs({ options: { runtime: { type: 'string', default: 'containerd' }, 'idle-seconds': { type: 'string', default: '180' }, only: { type: 'string', default: 'pods,deployment,idle,creates,node,api,million' }, 'soak-pods': { type: 'string', default: '10000' }, json: { type: 'string' } } })
 const only = new Set(values.only.split(','))
 const runtime = values.runtime === 'docker' ? 'docker' : 'containerd'
 const rows: Row[] = []
@@ -136,6 +138,7 @@ async function withCluster(): Promise<void> {
     if (only.has('idle')) await idle(cluster)
     api.close()
     if (only.has('creates')) await creates(cluster)
+    if (only.has('soak')) rows.push(...(await soakRows(cluster, Number(values['soak-pods']), say)).map((r) => ({ swarm: '', ...r })))
   } finally {
     await cluster.stop()
   }
@@ -151,6 +154,7 @@ const argv = {
 }
 if (only.has('api')) rows.push(...(await apiRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
 if (only.has('million')) rows.push(...(await millionRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
-if ([...only].some((o) => o !== 'api' && o !== 'million')) await withCluster()
+if (only.has('node')) rows.push(...(await nodeRows({ runtime, programs: argv, idleSeconds: Number(values['idle-seconds']), say })).map((r) => ({ swarm: '', ...r })))
+if ([...only].some((o) => !['api', 'million', 'node'].includes(o))) await withCluster()
 print()
 if (values.json) await writeFile(values.json, JSON.stringify(rows, null, 2))

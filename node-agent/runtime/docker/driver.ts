@@ -44,7 +44,8 @@ type Known = Extract<Inspected, { kind: 'container' }>
 /** What a machine without all capabilities (one that is itself a container) can give. */
 async function limitedTo(capabilities: readonly string[]): Promise<{ capabilities: readonly string[]; devices: readonly string[] } | undefined> {
   const last = Number(await readText('/proc/sys/kernel/cap_last_cap') ?? 0)
-  return capabilities.length > last ? undefined : { capabilities, devices: (await hostDevices()).map((d) => d.path) }
+  // The newest three are unknown to engines of the day before.
+  return capabilities.length > last ? undefined : { capabilities: capabilities.filter((c) => !['CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'].includes(c)), devices: (await hostDevices()).map((d) => d.path) }
 }
 
 export class DockerRuntime implements Runtime {
