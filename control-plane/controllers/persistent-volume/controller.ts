@@ -1,6 +1,7 @@
 /** Binds claims to persistent volumes, and says in which phase both are. What is half bound after a crash is finished from either side. */
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../shared/api/core-v1.ts'
 import type { Stored } from '../../../shared/api/object.ts'
+import type { StorageClass } from '../../../shared/api/storage-v1.ts'
 import { refs } from '../../../shared/api/refs.ts'
 import { equalJson } from '../../../shared/values/json-value.ts'
 import { classOfClaim, isClaimedBy, volumeAnnotations } from '../../../shared/values/volume-match.ts'
@@ -9,6 +10,13 @@ import { planClaim, planVolume, type Told } from './plan.ts'
 
 type Volume = Stored<PersistentVolume>
 type Claim = Stored<PersistentVolumeClaim>
+
+const defaultMarks = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
+/** Of several the youngest, then the first by name: as admission has it. */
+function defaultClassOf(classes: readonly Stored<StorageClass>[]): string | undefined {
+  const marked = classes.filter((c) => defaultMarks.some((m) => c.metadata.annotations?.[m] === 'true'))
+  return marked.sort((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name))[0]?.metadata.name
+}
 
 const claimsOf = (pod: Pod): string[] => (pod.spec?.volumes ?? []).flatMap((v) => (v.persistentVolumeClaim ? [v.persistentVolumeClaim.claimName] : v.ephemeral ? [`${pod.metadata?.name}-${v.name}`] : []))
 
@@ -54,8 +62,13 @@ export function createPersistentVolumeController(deps: ControllerDeps): Controll
     const { namespace, name } = claim.metadata
     const storageClass = classes.get(undefined, classOfClaim(claim))
     const waitingPod = pods.list(namespace).find((p) => !p.spec?.nodeName && claimsOf(p).includes(name))?.metadata.name
-    const step = planClaim(claim, { volumes: volumes.list(), named: claim.spec?.volumeName ? volumes.get(undefined, claim.spec.volumeName) : undefined, storageClass, waitingPod })
+    const step = planClaim(claim, { volumes: volumes.list(), named: claim.spec?.volumeName ? volumes.get(undefined, claim.spec.volumeName) : undefined, storageClass, defaultClass: defaultClassOf(classes.list()), waitingPod })
     if (step.do === 'bind') return bind(step.volume, claim)
+    if (step.do === 'class') {
+      // Seen again with its class.
+      await client.update(refs.PersistentVolumeClaim, { ...claim, spec: { ...claim.spec, storageClassName: step.name } })
+      return
+    }
     if (step.do === 'lost') {
       if (claim.status?.phase !== 'Lost') tellClaim(claim, step.tell)
       await claimStatus(claim, 'Lost')

@@ -226,6 +226,18 @@ describe('the class local-path', () => {
     await plane.stop()
   })
 
+  it('is given to claims that were made before there was a default, and to none that want no class', async () => {
+    const world = await prepare()
+    const client = world.source.client()
+    const { storageClassName: _, ...none } = claim('x').spec!
+    await client.create(refs.PersistentVolumeClaim, { metadata: { name: 'early', namespace }, spec: none })
+    await client.create(refs.PersistentVolumeClaim, claim('never', { storageClassName: '' }))
+    const plane = world.start()
+    await world.until('the class', () => claimOf(world, 'early')?.spec?.storageClassName === 'local-path' && told(world, 'early').some((t) => t.startsWith('WaitForFirstConsumer')))
+    expect([claimOf(world, 'never')?.spec?.storageClassName, told(world, 'never')]).toEqual(['', ['FailedBinding: no persistent volumes available for this claim and no storage class is set']])
+    await plane.stop()
+  })
+
   it('says what it cannot make', async () => {
     const world = await prepare(['a'])
     const client = world.source.client()

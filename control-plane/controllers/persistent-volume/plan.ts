@@ -12,6 +12,8 @@ export interface Told { readonly type: 'Normal' | 'Warning'; readonly reason: st
 export type ClaimStep =
   | { readonly do: 'bind'; readonly volume: Volume }
   | { readonly do: 'wait'; readonly tell?: Told }
+  /** Made when there was no default class yet. */
+  | { readonly do: 'class'; readonly name: string }
   /** Asks whoever provisions for the class. */
   | { readonly do: 'provision'; readonly provisioner: string; readonly tell: Told }
   | { readonly do: 'lost'; readonly tell: Told }
@@ -29,6 +31,8 @@ export interface ClaimWorld {
   /** The one that the claim names. */
   readonly named: Volume | undefined
   readonly storageClass: StorageClass | undefined
+  /** The name of the class for claims that name none. */
+  readonly defaultClass: string | undefined
   /** An unscheduled pod that uses the claim. */
   readonly waitingPod: string | undefined
 }
@@ -48,11 +52,12 @@ function planBound(claim: Claim, { named }: ClaimWorld): ClaimStep {
   return { do: 'bind', volume: named }
 }
 
-function planUnbound(claim: Claim, { volumes, named, storageClass, waitingPod }: ClaimWorld): ClaimStep {
+function planUnbound(claim: Claim, { volumes, named, storageClass, defaultClass, waitingPod }: ClaimWorld): ClaimStep {
   if (claim.spec?.volumeName) return planNamed(claim, named)
   const delayed = waitsForConsumer(storageClass) && claim.metadata.annotations?.[volumeAnnotations.selectedNode] === undefined
   const volume = matchVolume(claim, volumes, { delayed })
   if (volume) return { do: 'bind', volume }
+  if (defaultClass !== undefined && claim.spec?.storageClassName === undefined && classOfClaim(claim) === '') return { do: 'class', name: defaultClass }
   if (delayed) return { do: 'wait', tell: waitingPod === undefined ? normal('WaitForFirstConsumer', 'waiting for first consumer to be created before binding') : normal('WaitForPodScheduled', `waiting for pod ${waitingPod} to be scheduled`) }
   const name = classOfClaim(claim)
   if (name === '') return { do: 'wait', tell: normal('FailedBinding', 'no persistent volumes available for this claim and no storage class is set') }
