@@ -7,9 +7,12 @@ const steps = 64
 /** The longest time a timer takes (2^31 - 1 ms); a deadline further away is approached in several. */
 const longestTimer: Millis = 2_147_483_647
 
+/** Events, which are what lives for a time, are an hour's worth upstream; here they are in memory, and a busy hour has more than a Pi has room for. */
+export const defaultMaxKeys = 8192
+
 /**
  * Keys with a time to live. One timer, for the earliest deadline; measured by the monotonic clock. A key expires at most
- * max(1 s, TTL / 64) late, never early.
+ * max(1 s, TTL / 64) late, and early only where there are more than `maxKeys`: then the one that is next goes.
  */
 export class Expiry {
   readonly #clock: Clock
@@ -17,11 +20,13 @@ export class Expiry {
   /** Deadline in seconds to keys with the revision that set it. */
   readonly #deadlines = new Map<number, Map<string, Revision>>()
   readonly #deadlineOf = new Map<string, number>()
+  readonly #maxKeys: number
   #timer: Disposable | undefined
   #timerAt = Infinity
 
   /** `expired` is called once a key, with the revision given to `set`. */
-  constructor(clock: Clock, expired: (key: string, revision: Revision) => void) {
+  constructor(clock: Clock, expired: (key: string, revision: Revision) => void, maxKeys = defaultMaxKeys) {
+    this.#maxKeys = maxKeys
     this.#clock = clock
     this.#expired = expired
   }
@@ -36,6 +41,15 @@ export class Expiry {
     keys.set(key, revision)
     this.#deadlineOf.set(key, deadline)
     if (deadline < this.#timerAt) this.#arm(deadline)
+    while (this.#deadlineOf.size > this.#maxKeys) this.#dropNext()
+  }
+
+  #dropNext(): void {
+    const keys = this.#deadlines.get(Math.min(...this.#deadlines.keys()))
+    const first = keys?.entries().next().value
+    if (!first) return
+    this.clear(first[0])
+    this.#expired(...first)
   }
 
   /** The key lives on without end. */
