@@ -104,7 +104,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const place = async (view: PodView, node: string, since: Millis, binding: Binding | undefined): Promise<void> => {
     const { pod } = view
     const key = keyOf(pod)
-    const reserved = binding && binder.reserve(binding)
+    const reserved = binding && binder.reserve(binding, node)
     try {
       if (binding) await binder.bind(binding, node)
       await bind(client, pod, node)

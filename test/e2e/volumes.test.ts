@@ -167,6 +167,27 @@ describe.each(['containerd', 'docker'] as const)('volumes on %s', (runtime) => {
     }
   })
 
+  it('is as it was for an agent that starts anew: nothing lost, nothing mounted twice, and what changed meanwhile is brought up to date', async () => {
+    const podMounts = async (): Promise<string[]> => (await mounts()).filter((p) => p.includes('/pods/pods/')).sort()
+    await kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'away' }, data: { k: 'old' } })
+    await kubectl.apply(pod('stays', {
+      volumes: [{ name: 'm', emptyDir: { medium: 'Memory' } }, { name: 'd', emptyDir: {} }, { name: 'c', configMap: { name: 'away' } }],
+      mounts: [{ name: 'm', mountPath: '/m' }, { name: 'd', mountPath: '/d', subPath: 'part' }, { name: 'c', mountPath: '/c' }],
+    }))
+    await ready('stays')
+    await inside('stays', 'echo kept | tee /m/x /d/x')
+    const before = await podMounts()
+    expect(before.map((p) => p.split('/').slice(-4, -1).join('/')).sort()).toEqual([expect.stringMatching(/\/volumes\/emptyDir$/), 'volume-subpaths/d/main'])
+    await cluster.agent.kill('SIGKILL')
+    await kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'away' }, data: { k: 'new' } })
+    await cluster.startAgent()
+    await eventually('the change is seen', async () => (await inside('stays', 'cat /c/k')) === 'new')
+    expect(await inside('stays', 'cat /m/x /d/x')).toBe('kept\nkept\n')
+    expect(await value('.status.containerStatuses[0].restartCount', 'pod', 'stays')).toBe('0')
+    expect(await podMounts()).toEqual(before)
+    await kubectl.run(['delete', 'pod', 'stays', '--now'])
+  })
+
   it('evicts a pod that fills more than its emptyDir may have', async () => {
     await kubectl.apply(pod('greedy', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Mi' } }], mounts: [{ name: 'v', mountPath: '/v' }], command: `dd if=/dev/zero of=/v/x bs=1M count=3; ${forever}` }))
     await eventually('evicted', async () => (await value('.status.reason', 'pod', 'greedy')) === 'Evicted')

@@ -15,13 +15,16 @@ export interface VolumeWorld {
   storageClass(name: string): StorageClass | undefined
   /** Another pod of the namespace has the claim: it has a node and has not ended. */
   isInUse(claim: Claim, by: Stored<Pod>): boolean
+  /** What was decided for the claim with another pod, and is not yet seen: its volume, or the node where one is made. */
+  assumed(claim: Claim): Assumed | undefined
   /** Names of volumes promised to claims of other pods. */
   readonly taken: ReadonlySet<string>
 }
 
+export interface Assumed { readonly node: string; readonly volume: Volume | undefined }
 export interface Match { readonly claim: Claim; readonly volume: Volume }
 /** What has to be written before the pod is bound to a node. */
-export interface Binding { readonly matches: readonly Match[]; /** Claims for which somebody makes a volume there. */ readonly provision: readonly Claim[] }
+export interface Binding { readonly matches: readonly Match[]; /** Claims for which somebody makes a volume there. */ readonly provision: readonly Claim[]; /** Claims that are being bound for another pod. */ readonly awaits: readonly Claim[] }
 
 export type NodeAnswer = { readonly ok: true; readonly binding: Binding } | { readonly ok: false; readonly reasons: readonly string[]; /** Removing pods could help. */ readonly resolvable: boolean }
 
@@ -30,9 +33,12 @@ export interface PodClaims {
   readonly bound: readonly Match[]
   /** Of classes that wait for a pod. */
   readonly unbound: readonly Claim[]
+  /** Being bound for another pod. */
+  readonly underWay: readonly { readonly claim: Claim; readonly to: Assumed }[]
   /** One is another pod's alone: no node will do until that pod is gone. */
   readonly isBusy: boolean
 }
+const noneToBind = "node(s) didn't find available persistent volumes to bind"
 /** For one pod in the whole cluster (`ReadWriteOncePod`). Source: upstream `plugins/volumerestrictions`. */
 const inUse = 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode'
 
@@ -45,6 +51,7 @@ export const usesClaims = (pod: Pod): boolean => (pod.spec?.volumes ?? []).some(
 export function claimsOf(pod: Stored<Pod>, world: VolumeWorld): Claims {
   const bound: Match[] = []
   const unbound: Claim[] = []
+  const underWay: { claim: Claim; to: Assumed }[] = []
   let isBusy = false
   const namespace = pod.metadata.namespace ?? ''
   for (const volume of pod.spec?.volumes ?? []) {
@@ -59,10 +66,12 @@ export function claimsOf(pod: Stored<Pod>, world: VolumeWorld): Claims {
       if (!found) return { ok: false, message: "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)" }
       bound.push({ claim, volume: found })
     } else if (waitsForConsumer(world.storageClass(classOfClaim(claim))) && !claim.spec?.volumeName) {
-      unbound.push(claim)
+      const to = world.assumed(claim)
+      if (to) underWay.push({ claim, to })
+      else unbound.push(claim)
     } else return { ok: false, message: 'pod has unbound immediate PersistentVolumeClaims' }
   }
-  return { ok: true, claims: { bound, unbound, isBusy } }
+  return { ok: true, claims: { bound, unbound, underWay, isBusy } }
 }
 
 function refusal(pod: Stored<Pod>, name: string, claim: Claim | undefined, isEphemeral: boolean): string | undefined {
@@ -74,9 +83,11 @@ function refusal(pod: Stored<Pod>, name: string, claim: Claim | undefined, isEph
 }
 
 /** Can the pod's volumes be had on the node, and what has to be written for it? */
-export function volumesOn(node: Node, { bound, unbound, isBusy }: PodClaims, world: VolumeWorld): NodeAnswer {
+export function volumesOn(node: Node, { bound, unbound, underWay, isBusy }: PodClaims, world: VolumeWorld): NodeAnswer {
   if (isBusy) return { ok: false, reasons: [inUse], resolvable: true }
   if (!bound.every(({ volume }) => reachableFrom(volume, node))) return { ok: false, reasons: ['node(s) had volume node affinity conflict'], resolvable: false }
+  const isThere = ({ to }: PodClaims['underWay'][number]): boolean => (to.volume ? reachableFrom(to.volume, node) : to.node === node.metadata?.name)
+  if (!underWay.every(isThere)) return { ok: false, reasons: [noneToBind], resolvable: false }
   const matches: Match[] = []
   const provision: Claim[] = []
   const taken = new Set(world.taken)
@@ -90,10 +101,10 @@ export function volumesOn(node: Node, { bound, unbound, isBusy }: PodClaims, wor
     }
     const storageClass = world.storageClass(classOfClaim(claim))
     const canProvision = storageClass !== undefined && storageClass.provisioner !== 'kubernetes.io/no-provisioner' && allowedOn(storageClass, node)
-    if (!canProvision || (selected !== undefined && selected !== node.metadata?.name)) return { ok: false, reasons: ["node(s) didn't find available persistent volumes to bind"], resolvable: false }
+    if (!canProvision || (selected !== undefined && selected !== node.metadata?.name)) return { ok: false, reasons: [noneToBind], resolvable: false }
     provision.push(claim)
   }
-  return { ok: true, binding: { matches, provision } }
+  return { ok: true, binding: { matches, provision, awaits: underWay.map((u) => u.claim) } }
 }
 
 /** `allowedTopologies`: terms are alternatives, their expressions all have to hold. */

@@ -5,7 +5,7 @@ import { decide } from '../cycle/plan.ts'
 import { storedNode, storedPod } from '../harness.ts'
 import { podView } from '../pod-view.ts'
 import { createSnapshot } from '../snapshot.ts'
-import { claimsOf, volumesOn, type VolumeWorld } from './plan.ts'
+import { claimsOf, volumesOn, type Assumed, type VolumeWorld } from './plan.ts'
 
 const stored = (name: string, namespace?: string) => ({ name, ...(namespace ? { namespace } : {}), uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' })
 const onNode = (node: string) => ({ required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] }] } })
@@ -16,10 +16,10 @@ const claim = (name: string, more: object = {}, annotations: Record<string, stri
 const using = (...names: string[]): Stored<Pod> => storedPod('p', { volumes: names.map((n) => ({ name: n, persistentVolumeClaim: { claimName: n } })) })
 const bound = (name: string, to: string) => claim(name, { volumeName: to }, { 'pv.kubernetes.io/bind-completed': 'yes' })
 
-function world(objects: { claims?: Stored<PersistentVolumeClaim>[]; volumes?: Stored<PersistentVolume>[]; taken?: string[]; provisioner?: string; inUse?: string }): VolumeWorld {
-  const { inUse, claims = [], volumes = [], taken = [], provisioner = 'kubernetes.io/no-provisioner' } = objects
+function world(objects: { claims?: Stored<PersistentVolumeClaim>[]; volumes?: Stored<PersistentVolume>[]; taken?: string[]; provisioner?: string; inUse?: string; assumed?: Assumed }): VolumeWorld {
+  const { assumed, inUse, claims = [], volumes = [], taken = [], provisioner = 'kubernetes.io/no-provisioner' } = objects
   return {
-    claim: (_, name) => claims.find((c) => c.metadata.name === name), volume: (name) => volumes.find((v) => v.metadata.name === name), volumes: () => volumes, taken: new Set(taken), isInUse: (c) => c.metadata.name === inUse,
+    claim: (_, name) => claims.find((c) => c.metadata.name === name), volume: (name) => volumes.find((v) => v.metadata.name === name), volumes: () => volumes, taken: new Set(taken), assumed: (c) => (assumed === undefined ? undefined : c.metadata.name === 'x' ? assumed : undefined), isInUse: (c) => c.metadata.name === inUse,
     storageClass: (name) => (name === 'local' ? { provisioner, volumeBindingMode: 'WaitForFirstConsumer' } : name === 'now' ? { provisioner, volumeBindingMode: 'Immediate' } : undefined),
   }
 }
@@ -67,6 +67,15 @@ describe('a pod with claims', () => {
     ['being deleted', world({ claims: [{ ...claim('x'), metadata: { ...claim('x').metadata, deletionTimestamp: 'now' } }] }), 'persistentvolumeclaim "x" is being deleted'],
     ['lost', world({ claims: [{ ...claim('x', { volumeName: 'pv' }), status: { phase: 'Lost' } }] }), 'persistentvolumeclaim "x" bound to non-existent persistentvolume "pv"'],
   ])('waits while one is %s', (_, w, message) => { expect(place(using('x'), w)).toBe(nowhere(message)) })
+
+  it('goes with what was just decided for the claim by another pod, and waits for that', () => {
+    const volumes = [volume('a1', 'a'), volume('b1', 'b')]
+    expect(place(using('x'), world({ claims: [claim('x')], volumes, assumed: { node: 'b', volume: volumes[1] } }))).toBe('b')
+    expect(place(using('x'), world({ claims: [claim('x')], provisioner: 'p', assumed: { node: 'b', volume: undefined } }))).toBe('b')
+    const w = world({ claims: [claim('x'), claim('y')], volumes, assumed: { node: 'b', volume: volumes[1] } })
+    const found = claimsOf(using('x'), w)
+    expect(found.ok && volumesOn(storedNode('b'), found.claims, w)).toMatchObject({ ok: true, binding: { matches: [], provision: [], awaits: [{ metadata: { name: 'x' } }] } })
+  })
 
   it('waits for a claim that is another pod\'s alone, and for no claim that is not', () => {
     const w = (mode: string) => world({ claims: [claim('x', { accessModes: [mode] })], provisioner: 'p', inUse: 'x' })
