@@ -25,6 +25,8 @@ export interface AgentConfig {
   readonly plainHttpRegistries: readonly string[]
   /** Names, or `PREFIX*`. */
   readonly unsafeSysctls: readonly string[]
+  /** Folder of static pods; undefined for none. */
+  readonly staticPodPath: string | undefined
   readonly logLevel: LogLevel
 }
 
@@ -46,6 +48,7 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --cluster-dns IP           name server written into pods (default: the node's own)
   --cluster-domain NAME      default cluster.local
   --plain-http-registry HOST a registry (host:port) spoken to without TLS (repeatable; containerd only)
+  --pod-manifest-path DIR    pods whose manifests lie there run here, with or without a control plane
   --allowed-unsafe-sysctls L sysctls that pods may set beside the safe ones: names or PREFIX*, by commas
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
@@ -59,7 +62,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 const text = { type: 'string' } as const
 const options = {
   server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
-  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
 function url(flag: string, value: string, protocols: readonly string[]): string {
@@ -108,6 +111,6 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
     joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
   }
 }

@@ -8,16 +8,18 @@ import type { Service } from '../shared/api/core-v1.ts'
 import type { EndpointSlice } from '../shared/api/discovery-v1.ts'
 import { run } from '../shared/host/exec.ts'
 import { readIfThere } from '../shared/host/files.ts'
+import { systemFileTree } from '../shared/host/file-tree.ts'
+import { watchFile } from '../shared/host/tree.ts'
 import { detectBackend, iptablesOf, type Iptables } from '../shared/host/iptables.ts'
 import { openDatabase } from '../shared/host/sqlite.ts'
 import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
 import { allocationSchema, createAllocations } from './allocations.ts'
 import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
-import { systemFileTree } from '../shared/host/file-tree.ts'
 import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
+import { createStaticPods, type StaticPods } from './kubelet/static-pods/static-pods.ts'
 import { createKubeletServer } from './kubelet/streams/kubelet-server.ts'
 import { writeLog } from './kubelet/streams/log-stream.ts'
 import { createStreamServer } from './kubelet/streams/serve-streams.ts'
@@ -73,7 +75,17 @@ function followServices(link: AgentLink, proxy: Proxy): Disposable {
   return link.desired.onChange((changes) => { if (changes.some((c) => c.kind === 'Service' || c.kind === 'EndpointSlice')) update() })
 }
 
-function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLink; kubelet: Kubelet; runtime: Runtime }): void {
+/** The folder of static pods beside what the control plane desires; the latter alone where there is no folder. */
+async function openStaticPods(config: AgentConfig, host: Host, link: AgentLink): Promise<StaticPods> {
+  if (config.staticPodPath === undefined) return { desired: link.desired, sink: link.sink, localUid: ({ uid }) => uid, close: () => Promise.resolve() }
+  await mkdir(config.staticPodPath, { recursive: true })
+  return createStaticPods({
+    host: { ...host, log: host.log.child('static-pods') }, files: systemFileTree, folder: config.staticPodPath, nodeName: config.nodeName, desired: link.desired, sink: link.sink,
+    create: (path, body) => link.create(path, body), watch: watchFile,
+  })
+}
+
+function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLink; kubelet: Kubelet; runtime: Runtime; localUid: StaticPods['localUid'] }): void {
   const { config, host, link, kubelet, runtime } = options
   const url = new URL(config.serverUrl)
   const kubeletServer = createKubeletServer({
@@ -82,7 +94,7 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
     log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, write, signal }),
   })
   const methods = createStreamServer({
-    runtime, clock: host.clock, kubelet: kubeletServer, endpoint: (pod) => kubelet.endpointOf(pod), log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
+    runtime, clock: host.clock, kubelet: kubeletServer, endpoint: (pod) => kubelet.endpointOf({ ...pod, uid: options.localUid(pod) }), log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
     target: {
       serverUrl: config.serverUrl,
       connect: () => dialTls({ host: url.hostname, port: Number(url.port || 443), ca: link.credentials().caPem, identity: link.credentials(), clock: host.clock }),
@@ -107,13 +119,14 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const { network, iptables } = await openNetwork(config, host, createAllocations(database))
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
   const hostPorts = createHostPorts()
+  const statics = await openStaticPods(config, host, link)
   const kubelet = createKubelet({
-    hostPorts, host, runtime, network: gate, desired: link.desired, sink: link.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
+    hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: { clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()
-  serveStreams({ config, host, link, kubelet, runtime })
+  serveStreams({ config, host, link, kubelet, runtime, localUid: statics.localUid })
   // Rules name the cluster's range, so they wait for it; after a reboot it is in the desired state already.
   const following = gate.ready.then((clusterCIDR) => {
     const proxy = createProxy({ exec: run, iptables, clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, hostPorts, writeSysctl, clusterCIDR })
@@ -128,6 +141,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
       routing?.subscription[Symbol.dispose]()
       await routing?.proxy.stop()
       await kubelet.stop()
+      await statics.close()
       await runtime.close()
       await link.close()
       await database.close()

@@ -147,23 +147,24 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     await cgroups?.ensure(`/${config.cgroupRoot ?? 'bramble'}/besteffort`, { cpuShares: 2 })
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
+    const hasPause = (pod: Pod): boolean => runtime.name === 'docker' || (pod.spec?.shareProcessNamespace ?? false)
     const hooks = hookOrder({
       runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
-      hostPorts: options.hostPorts ?? createHostPorts(),
+      hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
     const executors = createExecutors({
       host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
       memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
-      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, id, container) },
+      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, hasPause(pod), id, container) },
     })
     const probes = new ProbeSet({
       host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,
       event: (record, reason, message, container) => event(record, 'Warning', reason, message, `spec.containers{${container}}`),
     })
     return new PodLoop({
-      host: { ...host, log }, runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
+      host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
       admission: () => ({ allocatable: facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 }, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
     })
   }

@@ -48,6 +48,8 @@ export interface AgentLink {
   readonly connection: LinkConnection
   /** The CA and certificate in use: for dialling the API server. Renewed from time to time: read it when needed. */
   readonly credentials: () => Credentials
+  /** Creates an object of the API in the node's own name. Rejects with a `StatusError`, `ServiceUnavailable` where the server is not reached. */
+  create(path: string, body: object): Promise<void>
   close(): Promise<void>
 }
 
@@ -96,6 +98,7 @@ export async function createLink(options: LinkOptions): Promise<AgentLink> {
   connection.input({ on: 'start' })
   return {
     desired, sink: outbox, rpc, connection, tokens: new Tokens({ database, access, clock: host.clock, log: host.log }), credentials: () => credentials,
+    create: async (path, body) => { await callApi(access(), 'POST', path, body) },
     async close() {
       await connection.close()
       stop.abort()

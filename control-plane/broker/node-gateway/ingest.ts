@@ -131,7 +131,8 @@ export class Ingest {
     const pod = await this.#pod(body, false)
     if (!pod || pod.metadata.uid !== body.uid) return undefined
     if (pod.spec?.nodeName !== node) return 'the pod is not bound to this node'
-    if (pod.metadata.deletionTimestamp === undefined) {
+    // A mirror is the node's own: it goes with the manifest.
+    if (pod.metadata.deletionTimestamp === undefined && pod.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined) {
       const newest = await this.#pod(body, true)
       if (newest && newest.metadata.uid === body.uid && newest.metadata.deletionTimestamp === undefined) return 'the pod is not being deleted'
     }

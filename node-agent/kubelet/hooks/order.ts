@@ -1,4 +1,5 @@
 /** Every hook of a pod's surroundings, once, in order. */
+import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Log } from '../../../shared/base/host.ts'
 import type { DnsConfig } from '../pod/etc-files.ts'
 import type { Cgroups } from '../resources/cgroup-files.ts'
@@ -15,12 +16,14 @@ export interface HookDeps extends SandboxDeps {
   readonly cgroups: Cgroups | undefined
   readonly dns: DnsConfig
   readonly log: Log
+  /** A process of the engine's own holds the pod's namespaces. */
+  readonly hasPause: (pod: Pod) => boolean
   readonly hostPorts: Pick<HostPorts, 'set' | 'remove'>
 }
 
 /** Volumes are made while the sandbox is; what shows the pod's address comes after. Tear-down goes the other way, with the containers' processes gone first. */
 export const hookOrder = (deps: HookDeps): readonly (readonly PodHook[])[] => [
-  [cgroupHook({ cgroups: deps.cgroups, root: deps.cgroupRoot, log: deps.log })],
+  [cgroupHook({ cgroups: deps.cgroups, root: deps.cgroupRoot, hasPause: deps.hasPause, log: deps.log })],
   [volumesHook(deps.volumes), sandboxNetworkHook(deps)],
   [etcFilesHook({ files: deps.volumes.files, dns: deps.dns }), hostPortsHook(deps.hostPorts)],
 ]

@@ -155,8 +155,8 @@ class CgroupsV2 implements Cgroups {
 }
 
 /** A running container and its pod: the pod's limit is out of the way first where the container grows, and follows where it shrinks. */
-export async function resizeCgroups(cgroups: Cgroups, podPath: string, pod: Pod, containerId: string, container: Container): Promise<void> {
-  const own = podLimits(pod)
+export async function resizeCgroups(cgroups: Cgroups, podPath: string, pod: Pod, hasPause: boolean, containerId: string, container: Container): Promise<void> {
+  const own = podLimits(pod, hasPause)
   const { memoryBytes: _memory, cpuQuota: _quota, cpuPeriod: _period, ...open } = own
   await cgroups.resize(podPath, open)
   await cgroups.resize(`${podPath}/${containerId}`, containerLimits(container))

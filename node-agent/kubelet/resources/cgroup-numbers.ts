@@ -32,7 +32,19 @@ const limitsOf = (a: Amounts): ResourceLimits => {
 
 export const containerLimits = (container: Container): ResourceLimits => limitsOf(amountsOf(container))
 
-export function podLimits(pod: Pod): ResourceLimits {
+/** Memory of a process that holds a pod's namespaces, and then some. */
+const pauseBytes = 8 << 20
+
+/**
+ * `hasPause`: such a process is in the pod's cgroup, and its memory is nobody's. Without room for it the pod would meet its limit before its only container does, and the
+ * engine, which watches the container's, would not know that it was killed for memory.
+ */
+export function podLimits(pod: Pod, hasPause: boolean): ResourceLimits {
+  const limits = ownLimits(pod)
+  return limits.memoryBytes !== undefined && hasPause ? { ...limits, memoryBytes: limits.memoryBytes + pauseBytes } : limits
+}
+
+function ownLimits(pod: Pod): ResourceLimits {
   return qosOf(pod) === 'BestEffort' ? { cpuShares: minShares } : limitsOf(podAmounts(pod))
 }
 

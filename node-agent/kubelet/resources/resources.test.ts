@@ -19,9 +19,9 @@ describe('classes', () => {
     expect([guaranteed, burstable, pod(c())].map((p) => podCgroup('bramble', p))).toEqual(['/bramble/podu', '/bramble/burstable/podu', '/bramble/besteffort/podu'])
   })
   it('limit the pod only where every container is limited', () => {
-    expect(podLimits(guaranteed)).toEqual({ cpuShares: 1024, cpuQuota: 100_000, cpuPeriod: 100_000, memoryBytes: 2 ** 30 })
-    expect(podLimits(burstable)).toEqual({ cpuShares: 512 })
-    expect(podLimits(pod(c()))).toEqual({ cpuShares: 2 })
+    expect(podLimits(guaranteed, false)).toEqual({ cpuShares: 1024, cpuQuota: 100_000, cpuPeriod: 100_000, memoryBytes: 2 ** 30 })
+    expect(podLimits(burstable, false)).toEqual({ cpuShares: 512 })
+    expect(podLimits(pod(c()), false)).toEqual({ cpuShares: 2 })
     expect(containerLimits(burstable.spec!.containers[1]!)).toEqual({ cpuShares: 512, cpuQuota: 50_000, cpuPeriod: 100_000, memoryBytes: 64 << 20 })
   })
   it('are killed in order when memory runs out', () => {

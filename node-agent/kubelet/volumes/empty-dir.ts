@@ -13,7 +13,7 @@ export function sizeLimitOf(volume: Volume): number | undefined {
 
 /** Of a volume in memory: the least of its limit, the pod's memory and the node's. Source: upstream `calculateEmptyDirMemorySize`. */
 export function memorySize(pod: Pod, volume: Volume, allocatable: number): number | undefined {
-  const bounds = [sizeLimitOf(volume), podLimits(pod).memoryBytes, allocatable].filter((n) => n !== undefined && n > 0) as number[]
+  const bounds = [sizeLimitOf(volume), podLimits(pod, false).memoryBytes, allocatable].filter((n) => n !== undefined && n > 0) as number[]
   return bounds.length === 0 ? undefined : Math.min(...bounds)
 }
 

@@ -65,7 +65,7 @@ export const podRows: readonly Row[] = [
       const path = '/dev/shm/bramble-host-ipc'
       await writeFile(path, 'shared')
       await kubectl.apply([true, false].map((hostIPC) => podOf(`host-ipc-${hostIPC}`, { spec: { hostIPC }, container: { command: ['sh', '-c', `${hostIPC ? '' : '! '}test -e ${path}`] } })))
-      await eventually('both have seen what they should', async () => (await kubectl.said(['get', 'pods', 'host-ipc-true', 'host-ipc-false', '-o', 'jsonpath={.items[*].status.phase}'])).out === 'Succeeded Succeeded')
+      await eventually('both have seen what they should', async () => (await kubectl.said(['get', 'pods', 'host-ipc-true', 'host-ipc-false', '-o', 'jsonpath={.items[*].status.phase}'])).out === 'Succeeded Succeeded', 120_000)
       await rm(path)
     },
   }),

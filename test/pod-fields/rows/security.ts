@@ -31,7 +31,7 @@ export const securityRows: readonly Row[] = [
       await mkdir(folder, { recursive: true })
       await writeFile(`${folder}/no-mkdir.json`, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }))
       await kubectl.apply(podOf('seccomp-local', { container: { command: ['sh', '-c', '! mkdir /tmp/x && grep -q "Seccomp:.2" /proc/self/status'], securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'no-mkdir.json' } } } }))
-      await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded')
+      await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', 120_000)
     },
   }),
   refused({ id: 'apparmor', fields: [`${S}.appArmorProfile.*`, 'spec.securityContext.appArmorProfile.*'], says: 'a profile is refused where the kernel has no AppArmor', by: 'cluster', reason: 'AppArmor', container: { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'k8s-x' } } }, message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }),
