@@ -29,6 +29,8 @@ export interface LoopDeps {
   readonly files: FileTree
   readonly executors: Executors
   readonly probes: ProbeSet
+  /** The runtime can make what is mounted below a read-only mount read-only. */
+  readonly recursiveReadOnly: boolean
   readonly dataDir: string
   readonly memoryDir: string
   hostIPs(): readonly string[]
@@ -260,7 +262,7 @@ export class PodLoop {
       if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
     }
     const status: PodStatus = podStatus({
-      pod, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
+      pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
       failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
       sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
       startTime: record.startTime, now: clock.now(), previous: record.lastStatus,

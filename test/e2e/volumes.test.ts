@@ -135,6 +135,7 @@ describe.each(['containerd', 'docker'] as const)('volumes on %s', (runtime) => {
         return
       }
       await ready('rro')
+      expect(await value('.status.containerStatuses[0].volumeMounts[?(@.mountPath=="/possible")].recursiveReadOnly', 'pod', 'rro')).toBe('Enabled')
       expect(await inside('rro', 'for d in /deep /possible; do touch $d/below/x 2>&1; done; true')).toMatch(/^(touch: .*Read-only file system\n){2}$/)
       await kubectl.run(['delete', 'pod', 'rro', '--now'])
     } finally {

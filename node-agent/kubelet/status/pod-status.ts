@@ -5,6 +5,7 @@ import type { Container, Sandbox } from '../../runtime/runtime.ts'
 import { newestContainer, newestSandbox, type ProbeResults } from '../pod/plan.ts'
 import { ephemeralContainers, initContainers, mainContainers } from '../pod/pod-facts.ts'
 import { isSidecar, qosOf } from '../resources/qos.ts'
+import { volumeMountStatuses } from '../volumes/recursive-read-only.ts'
 import { podConditions } from './conditions.ts'
 
 export interface StatusInput {
@@ -29,6 +30,8 @@ export interface StatusInput {
   /** Namespaces and network are there. */
   readonly sandboxReady: boolean
   readonly runtimeName: string
+  /** The runtime can make what is mounted below a read-only mount read-only. */
+  readonly recursiveReadOnly: boolean
   /** Wall clock. */
   readonly startTime: Millis
   readonly now: Millis
@@ -57,7 +60,7 @@ function terminated(input: StatusInput, c: Container): ContainerState {
 function containerStatus(input: StatusInput, def: ContainerDef, options: { init: boolean; defaultReason: string }): ContainerStatus {
   const latest = newestContainer(input.containers, def.name)
   const before = latest && newestContainer(input.containers.filter((c) => c.attempt < latest.attempt), def.name)
-  const base = { name: def.name, image: def.image ?? '', imageID: '', restartCount: 0, ready: false, started: false, state: {} as ContainerState, lastState: {} as ContainerState }
+  const base = { name: def.name, image: def.image ?? '', imageID: '', restartCount: 0, ready: false, started: false, state: {} as ContainerState, lastState: {} as ContainerState, ...volumeMountStatuses(def, input.recursiveReadOnly) }
   const waiting = input.waiting[def.name]
   const said = waiting && { waiting: { reason: waiting.reason, ...(waiting.message ? { message: waiting.message } : {}) } }
   const running = latest?.state === 'running'

@@ -1,5 +1,5 @@
 /** Whether mounts below a read-only one are read-only too. Pure. Source: upstream `resolveRecursiveReadOnly` in `pkg/kubelet/kubelet_pods.go`. */
-import type { VolumeMount } from '../../../shared/api/core-v1.ts'
+import type { Container, VolumeMount, VolumeMountStatus } from '../../../shared/api/core-v1.ts'
 import { VolumeError } from './payload.ts'
 
 const atLeast = (version: string, major: number, minor: number): boolean => {
@@ -22,4 +22,11 @@ export function isRecursiveReadOnly(mount: VolumeMount, supported: boolean): boo
   if (mount.mountPropagation !== undefined && mount.mountPropagation !== 'None') throw refused(`compatible with propagation ${JSON.stringify(mount.mountPropagation)}`)
   if (!supported) throw refused('supported by the runtime')
   return true
+}
+
+/** What is told of a container's mounts: as asked for, and for read-only ones whether all below is. */
+export function volumeMountStatuses(container: Container, supported: boolean): { readonly volumeMounts?: VolumeMountStatus[] } {
+  if (!container.volumeMounts?.length) return {}
+  const recursive = (m: VolumeMount): string => ((m.recursiveReadOnly === 'Enabled' || m.recursiveReadOnly === 'IfPossible') && supported ? 'Enabled' : 'Disabled')
+  return { volumeMounts: container.volumeMounts.map((m) => ({ name: m.name, mountPath: m.mountPath, ...(m.readOnly ? { readOnly: true, recursiveReadOnly: recursive(m) } : {}) })) }
 }

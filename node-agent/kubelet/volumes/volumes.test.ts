@@ -17,7 +17,7 @@ import { mountArgv } from './mounter.ts'
 import { setOwnership } from './ownership.ts'
 import { configMapPayload, safePath } from './payload.ts'
 import { projected } from './projected.ts'
-import { canRecursiveReadOnly, isRecursiveReadOnly } from './recursive-read-only.ts'
+import { canRecursiveReadOnly, isRecursiveReadOnly, volumeMountStatuses } from './recursive-read-only.ts'
 import { createSizeLimits } from './size-limits.ts'
 import { resolveSubPath } from './sub-path.ts'
 
@@ -183,6 +183,12 @@ describe('recursive read-only', () => {
     expect(() => isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled' }), false)).toThrow('volume "v" requested recursive read-only mode, but it is not supported by the runtime')
     expect(() => isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled', readOnly: false }), true)).toThrow('but it is not read-only')
     expect(() => isRecursiveReadOnly(mount({ recursiveReadOnly: 'Enabled', mountPropagation: 'HostToContainer' }), true)).toThrow('not compatible with propagation "HostToContainer"')
+  })
+  it('is told with the mounts of a container', () => {
+    const container = { name: 'c', volumeMounts: [{ name: 'a', mountPath: '/a' }, { name: 'b', mountPath: '/b', readOnly: true }, { name: 'c', mountPath: '/c', readOnly: true, recursiveReadOnly: 'IfPossible' }] }
+    expect(volumeMountStatuses(container, true)).toEqual({ volumeMounts: [{ name: 'a', mountPath: '/a' }, { name: 'b', mountPath: '/b', readOnly: true, recursiveReadOnly: 'Disabled' }, { name: 'c', mountPath: '/c', readOnly: true, recursiveReadOnly: 'Enabled' }] })
+    expect(volumeMountStatuses(container, false).volumeMounts?.[2]?.recursiveReadOnly).toBe('Disabled')
+    expect(volumeMountStatuses({ name: 'none' }, true)).toEqual({})
   })
   it.each([['6.12.0-rpi', 'containerd://1.6.20', true], ['5.10.0', 'containerd://2.0', false], ['6.1', 'docker://28.2.2', true], ['6.1', 'docker://24.0.7', false], ['5.12', 'docker://25.0', true]])('on Linux %s with %s: %s', (kernelVersion, runtimeVersion, can) => {
     expect(canRecursiveReadOnly({ kernelVersion, runtimeVersion })).toBe(can)
