@@ -23,11 +23,19 @@ export interface VolumeDeps {
   factsOf(record: PodRecord): PodRuntimeFacts
 }
 
-/** Makes every volume of a pod, or brings the content of those that show objects up to date. */
+/** In upstream's words. */
+function failure(name: string, e: unknown): HookError {
+  if (e instanceof ClaimError) return new HookError('FailedMount', `Unable to attach or mount volumes: unmounted volumes=[${name}], unattached volumes=[], failed to process volumes=[${name}]: ${e.message}`, e)
+  if (e instanceof PersistentVolumeError) return new HookError('FailedMount', `${e.operation} for volume "${e.volume}" : ${e.message}`, e)
+  return new HookError('FailedMount', `MountVolume.SetUp failed for volume "${name}" : ${messageOf(e)}`, e)
+}
+
+/** Makes every volume of a pod, or brings the content of those that show objects up to date: each whatever becomes of the others. Then throws the first failure. */
 export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: StoredPod): Promise<void> {
   const { files, mounter, tokens, desired, clock } = deps
   const namespace = record.ref.namespace
   let refreshAt = Infinity
+  let failed: HookError | undefined
   // The address stands in this file: it is written after the volumes, and is there until the pod goes.
   const isKnown = (await files.stat(record.paths.hosts)) !== undefined
   const used = new Set(allContainers(pod).flatMap((c) => [...(c.volumeMounts ?? []), ...(c.volumeDevices ?? [])].map((m) => m.name)))
@@ -46,13 +54,12 @@ export async function setUpVolumes(deps: VolumeDeps, record: PodRecord, pod: Sto
       record.volumes.set(volume.name, mounted)
       refreshAt = Math.min(refreshAt, mounted.refreshAt ?? Infinity)
     } catch (e) {
-      if (e instanceof ClaimError) throw new HookError('FailedMount', `Unable to attach or mount volumes: unmounted volumes=[${volume.name}], unattached volumes=[], failed to process volumes=[${volume.name}]: ${e.message}`, e)
-      if (e instanceof PersistentVolumeError) throw new HookError('FailedMount', `${e.operation} for volume "${e.volume}" : ${e.message}`, e)
-      throw new HookError('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`, e)
+      failed ??= failure(volume.name, e)
     }
   }
   deps.limits?.follow(record, pod)
   record.volumesDueAt = refreshAt === Infinity ? undefined : clock.monotonic() + Math.max(1000, refreshAt - clock.now())
+  if (failed) throw failed
 }
 
 export const volumesHook = (deps: VolumeDeps): PodHook => ({

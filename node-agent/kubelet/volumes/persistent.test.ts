@@ -25,6 +25,23 @@ const using = (spec: object = {}, main: object = { volumeMounts: [{ name: 'v', m
 const said = (message: string) => world.until(message, () => world.sink.events.some((e) => e.reason === 'FailedMount' && e.message === message))
 const unmounted = 'Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: '
 
+it('a volume is brought up to date whatever becomes of another', async () => {
+  const map = (name: string, k: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { k } })
+  world.desired.put('ConfigMap', map('one', '1'))
+  world.desired.put('ConfigMap', map('two', '1'))
+  world.desired.put('Pod', makePod('db', {
+    containers: [{ name: 'main', image: 'busybox:1', volumeMounts: [{ name: 'one', mountPath: '/1' }, { name: 'two', mountPath: '/2' }] }],
+    volumes: [{ name: 'one', configMap: { name: 'one' } }, { name: 'two', configMap: { name: 'two' } }],
+  }))
+  await world.until('ready', () => world.sink.isReady('db'))
+  const shown = (name: string) => readFileSync(`${world.dataDir}/pods/uid-db/volumes/configMap/${name}/k`, 'utf8')
+  world.desired.remove('ConfigMap', 'default', 'one')
+  world.desired.put('ConfigMap', map('two', '2'))
+  await world.until('the second is new', () => shown('two') === '2')
+  await said('MountVolume.SetUp failed for volume "one" : configmap "one" not found')
+  expect([shown('one'), world.sink.isReady('db')]).toEqual(['1', true])
+})
+
 describe('a claim', () => {
   it('holds the pod back in upstream\'s words until it is bound, and is then used at once', async () => {
     world.desired.put('Pod', using())
