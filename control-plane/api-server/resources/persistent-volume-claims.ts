@@ -8,7 +8,6 @@ import type { FieldError } from './definition.ts'
 import { forbidden, invalidValue, nonNegativeMessage, notSupported } from './findings.ts'
 import { unchanged } from './object-meta.ts'
 import { carryOverParts } from './spec-and-status.ts'
-import { storedOnly } from './stored-only.ts'
 
 type Claim = PersistentVolumeClaim
 
@@ -71,7 +70,6 @@ export const persistentVolumeClaims = define<Claim>({
     column('VolumeMode', (c) => c.spec?.volumeMode ?? '<unset>', { wide: true, description: 'volumeMode defines what type of volume is required by the claim.' }),
   ],
   strategy: {
-    warnings: storedOnly('PersistentVolumeClaims'),
     default: defaultClaim,
     prepareForCreate(claim) {
       claim.status = { phase: 'Pending' }
