@@ -7,7 +7,7 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock, Log } from '../../../shared/base/host.ts'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { runOk } from '../../../shared/host/exec.ts'
-import { fileFacts, makeFolder } from '../../../shared/host/tree.ts'
+import { fileFacts, makeFolder, removeTree } from '../../../shared/host/tree.ts'
 import { EventQueue } from '../event-queue.ts'
 import {
   RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
@@ -84,6 +84,8 @@ export class ContainerdRuntime implements Runtime {
 
   async #prepare(): Promise<void> {
     const { stateDir } = this.#o
+    // Process ids of programs that an agent before us ran in containers: nobody asks for them any more.
+    await removeTree(`${stateDir}/exec`)
     await Promise.all([this.#records.prepare(), makeFolder(`${stateDir}/pods`, 0o711), makeFolder(`${stateDir}/exec`), prepareNetnsFolder()])
     for (const record of await this.#records.sandboxes()) {
       const pod = this.#pod(record)
