@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LogLevel } from '../shared/host/log.ts'
+import { parseQuantity, QuantityError, quantityValue } from '../shared/values/quantity.ts'
 
 export interface AgentConfig {
   readonly command: 'run' | 'clean'
@@ -25,6 +26,7 @@ export interface AgentConfig {
   readonly plainHttpRegistries: readonly string[]
   /** Names, or `PREFIX*`. */
   readonly unsafeSysctls: readonly string[]
+  readonly logLimits: { readonly maxBytes: number; readonly maxFiles: number }
   /** Folder of static pods; undefined for none. */
   readonly staticPodPath: string | undefined
   readonly logLevel: LogLevel
@@ -49,6 +51,8 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --cluster-domain NAME      default cluster.local
   --plain-http-registry HOST a registry (host:port) spoken to without TLS (repeatable; containerd only)
   --pod-manifest-path DIR    pods whose manifests lie there run here, with or without a control plane
+  --container-log-max-size Q kept of a container's log, in pieces of this (default 10Mi) ...
+  --container-log-max-files N ... and as many of them (default 5, at least 2)
   --allowed-unsafe-sysctls L sysctls that pods may set beside the safe ones: names or PREFIX*, by commas
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
@@ -62,7 +66,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 const text = { type: 'string' } as const
 const options = {
   server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
-  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, 'container-log-max-size': text, 'container-log-max-files': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
 function url(flag: string, value: string, protocols: readonly string[]): string {
@@ -84,6 +88,14 @@ function sysctlsOf(list = ''): string[] {
   const bad = patterns.find((p) => !/^(kernel\.(shm|msg|sem)|fs\.mqueue\.|net\.)[a-z0-9_.-]*\*?$/.test(p))
   if (bad !== undefined) throw new UsageError(`--allowed-unsafe-sysctls ${bad}: names or PREFIX* of sysctls that are a pod's own (kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.*)`)
   return patterns
+}
+
+function logLimitsOf(size = '10Mi', files = '5'): AgentConfig['logLimits'] {
+  let bytes = 0
+  try { bytes = quantityValue(parseQuantity(size)) } catch (e) { if (!(e instanceof QuantityError)) throw e }
+  if (!(bytes >= 65_536 && bytes <= 2 ** 40)) throw new UsageError(`--container-log-max-size ${size}: a quantity from 64Ki to 1Ti`)
+  if (!/^\d{1,4}$/.test(files) || Number(files) < 2) throw new UsageError(`--container-log-max-files ${files}: a number from 2 to 9999`)
+  return { maxBytes: bytes, maxFiles: Number(files) }
 }
 
 export function parseConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): AgentConfig | 'help' | 'version' {
@@ -111,6 +123,6 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
     joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
   }
 }

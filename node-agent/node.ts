@@ -46,7 +46,7 @@ const writeSysctl = (key: string, value: string): Promise<void> => writeFile(joi
 const stateDir = (config: AgentConfig): string => `/run/bramble/${createHash('sha256').update(config.dataDir).digest('hex').slice(0, 8)}`
 
 async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
-  const docker = (): Runtime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), clock: host.clock, log: host.log.child('docker') })
+  const docker = (): Runtime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
   if (config.runtime === 'docker') return docker()
   if (config.runtime === 'auto') {
     const candidate = docker()
@@ -59,7 +59,7 @@ async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
     }
   }
   return new ContainerdRuntime({
-    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), clock: host.clock, log: host.log.child('containerd'),
+    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('containerd'),
   })
 }
 

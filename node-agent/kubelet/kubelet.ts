@@ -1,7 +1,7 @@
 /** The kubelet: runs the pods that are desired of this node and says what became of them. Everything it needs to know outlives it elsewhere. */
 import type { Pod } from '../../shared/api/core-v1.ts'
 import type { Host } from '../../shared/base/host.ts'
-import { StatusError } from '../../shared/base/errors.ts'
+import { messageOf, StatusError } from '../../shared/base/errors.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
 import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
 import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
@@ -25,6 +25,7 @@ import type { NodeUsage } from '../../shared/streams/usage.ts'
 import { createUsageMeter } from './resources/usage.ts'
 import type { ContainerFiles } from './streams/container-files.ts'
 import type { PodEndpoint } from './streams/tcp-connection.ts'
+import { createEngineHealth } from './status/engine-health.ts'
 import { readNodeFacts } from './status/node-facts.ts'
 import { allocatableOf, nodeLabels, nodeStatus, type NodeFacts } from './status/node-status.ts'
 import { createMounter } from './volumes/mounter.ts'
@@ -108,7 +109,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const memoryDir = `${dataDir}/memory`
   const stopping = new AbortController()
   const supervisor = createSupervisor({ ...host, log })
-  const cache = new RuntimeCache(runtime, (uid) => loop?.wake(uid))
+  const health = createEngineHealth({ clock: host.clock, changed: () => void refreshNode().catch((e: unknown) => log.error('node status cannot be read', { error: messageOf(e) })) })
+  const cache = new RuntimeCache(runtime, (uid) => loop?.wake(uid), (state) => health[state]())
   let loop: PodLoop | undefined
   let facts: NodeFacts | undefined
   let subscription: Disposable | undefined
@@ -120,13 +122,19 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     nodeName: options.nodeName, hostIPs: hostIPs(), podIPs: record.pod?.spec?.hostNetwork ? hostIPs() : record.ips,
     allocatable: facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 },
   })
+  let version: string | undefined
+  /** Of an engine that does not answer now, what it said last: the node has more to say than that. */
+  const askVersion = async (): Promise<string> => {
+    try { version = `${runtime.name}://${await runtime.version()}` } catch (e) { if (version === undefined) throw e }
+    return version
+  }
   const readFacts = machine.facts ?? (() => readNodeFacts({
-    files, dataDir, nodeName: options.nodeName, addresses: config.nodeIPs ?? [], agentVersion: config.version ?? 'v1.33.0', runtimeVersion: async () => `${runtime.name}://${await runtime.version()}`,
+    files, dataDir, nodeName: options.nodeName, addresses: config.nodeIPs ?? [], agentVersion: config.version ?? 'v1.33.0', runtimeVersion: askVersion,
   }))
   let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
   const refreshNode = async (): Promise<void> => {
     facts = await readFacts()
-    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, ready: { ok: true, message: 'kubelet is posting ready status' } })
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
     conditions = status.conditions ?? []
     sink.nodeStatus(status, nodeLabels(facts))
   }
@@ -217,6 +225,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     },
     async stop() {
       stopping.abort()
+      health.close()
       limits.close()
       subscription?.[Symbol.dispose]()
       for (const record of loop?.records.values() ?? []) record.abort.abort()

@@ -86,6 +86,10 @@ export class FakeRuntime implements Runtime {
     if (held) this.#end(held, exitCode, options.oomKilled ?? false)
   }
 
+  /** The engine does not answer; `resync` ends it. */
+  engineDown(): void { this.#emit({ type: 'down', message: 'no such socket' }) }
+  engineUp(): void { this.#emit({ type: 'resync' }) }
+
   /** Everything dies, as at a power cut: containers with 137, sandboxes not ready, no event but `resync`. */
   reboot(): void {
     const losing = this.#losing

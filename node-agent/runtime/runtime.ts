@@ -125,8 +125,10 @@ export interface Container {
 /** Something changed: look again. Events may be lost or repeated (engine restart); the receiver re-reads the state, never trusts the event alone. */
 export type RuntimeEvent =
   | { readonly type: 'started' | 'exited' | 'removed' | 'oom'; readonly containerId: string; readonly podUid: string }
-  /** The stream was interrupted: relist everything. */
+  /** The stream was interrupted and is back: relist everything. */
   | { readonly type: 'resync' }
+  /** The engine does not answer; repeated while it does not, and ended by a `resync`. */
+  | { readonly type: 'down'; readonly message: string }
 
 export interface Image {
   /** Content id: `sha256:...`. */

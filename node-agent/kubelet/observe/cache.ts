@@ -11,8 +11,14 @@ export class RuntimeCache {
   readonly #sandboxes = new Map<string, Sandbox>()
   readonly #containers = new Map<string, Container>()
 
-  /** `changed` is called with each pod whose state is, or may be, another. */
-  constructor(runtime: Pick<Runtime, 'list' | 'inspect' | 'events'>, changed: (podUid: string) => void) { this.#runtime = runtime; this.#changed = changed }
+  readonly #engine: (state: 'up' | 'down') => void
+
+  /** `changed` is called with each pod whose state is, or may be, another; `engine` each time the engine is found to answer, or not to. */
+  constructor(runtime: Pick<Runtime, 'list' | 'inspect' | 'events'>, changed: (podUid: string) => void, engine: (state: 'up' | 'down') => void = () => undefined) {
+    this.#runtime = runtime
+    this.#changed = changed
+    this.#engine = engine
+  }
 
   pod(uid: string): PodView {
     const of = <T extends { podUid: string }>(all: Iterable<T>): T[] => [...all].filter((x) => x.podUid === uid)
@@ -62,7 +68,8 @@ export class RuntimeCache {
   /** Follows the event stream until `signal` aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     for await (const event of this.#runtime.events(signal)) {
-      if (event.type === 'resync') { await this.relist(); continue }
+      if (event.type === 'down') { this.#engine('down'); continue }
+      if (event.type === 'resync') { this.#engine('up'); await this.relist(); continue }
       const known = this.#containers.get(event.containerId)
       // Our own start has told us already; so has our own removal.
       if (event.type === 'started' && known?.state === 'running') continue

@@ -7,6 +7,7 @@ import { readText } from '../../../shared/host/tree.ts'
 import type { RuntimeEvent } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { oomKills, processesIn } from './cgroup.ts'
+import type { LogLimits } from './log-room.ts'
 import { LogWatch } from './logs.ts'
 import { parseTasks, type EngineEvent } from './parse.ts'
 import { isHeld, type ContainerRecord, type ExitRecord, type Records } from './records.ts'
@@ -30,7 +31,7 @@ export interface Entry {
   readonly exitSeen: () => void
 }
 
-export interface TableOptions { readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly emit: (event: RuntimeEvent) => void }
+export interface TableOptions { readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
 type ExitEvent = Extract<EngineEvent, { exitCode: number }>
 
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
@@ -105,7 +106,7 @@ export class ContainerTable {
   async watchLog(entry: Entry): Promise<void> {
     if (entry.watch || entry.exit) return
     try {
-      entry.watch = await LogWatch.open({ path: entry.record.logPath, indexPath: this.#o.records.logIndexPath(entry.record.id), clock: this.#o.clock })
+      entry.watch = await LogWatch.open({ path: entry.record.logPath, indexPath: this.#o.records.logIndexPath(entry.record.id), startPath: this.#o.records.logStartPath(entry.record.id), limits: this.#o.logLimits, clock: this.#o.clock, log: this.#o.log })
     } catch (e) {
       // Without a watch the lines carry coarser times; the container itself is unharmed.
       this.#o.log.warn('log cannot be watched', { container: entry.record.id, error: e as Error })

@@ -20,6 +20,7 @@ import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
 import { Holders } from './holder.ts'
 import { ImageStore } from './images.ts'
+import { readStart, type LogLimits } from './log-room.ts'
 import { readIndex, readLog } from './logs.ts'
 import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
 import { containerId, Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
@@ -37,11 +38,15 @@ export interface ContainerdOptions {
   readonly stateDir: string
   /** containerd's `hosts.toml` folders for registries; undefined for its defaults. */
   readonly hostsDir?: string
+  /** How much of each log is kept; upstream's 10 MiB five times by default. */
+  readonly logLimits?: LogLimits
   readonly clock: Clock
   readonly log: Log
 }
 
 interface Pod { readonly record: SandboxRecord; readonly folder: string; readonly namespaces: PodNamespaces; ready: boolean }
+
+const defaultLogLimits: LogLimits = { maxBytes: 10 << 20, maxFiles: 5 }
 
 export class ContainerdRuntime implements Runtime {
   readonly name = 'containerd'
@@ -64,10 +69,11 @@ export class ContainerdRuntime implements Runtime {
     this.#records = new Records(options.dataDir)
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
-    this.#table = new ContainerTable({ holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
+    this.#table = new ContainerTable({ logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },
+      onLost: (message) => this.#emit({ type: 'down', message }),
       onConnected: async () => {
         this.#images.invalidate()
         await this.#table.reconcile()
@@ -247,13 +253,14 @@ export class ContainerdRuntime implements Runtime {
     await this.#ready()
     const entry = this.#table.get(id)
     const kept = entry?.watch ? undefined : await readIndex(this.#records.logIndexPath(id))
+    const keptStart = entry?.watch ? 0 : await readStart(this.#records.logStartPath(id))
     await entry?.watch?.look()
     const drained = entry?.drained ?? Promise.resolve()
     let ended = entry === undefined
     void drained.then(() => { ended = true })
     await Promise.race([drained, Promise.resolve()])
     yield* readLog({
-      path: logPath, options, signal, now: () => entry?.exit?.finishedAt ?? this.#o.clock.now(), index: () => entry?.watch?.index ?? kept!, ended: () => ended,
+      path: logPath, options, signal, now: () => entry?.exit?.finishedAt ?? this.#o.clock.now(), index: () => entry?.watch?.index ?? kept!, start: () => entry?.watch?.start ?? keptStart, ended: () => ended,
       look: () => entry?.watch?.look() ?? Promise.resolve(),
       onEnd: (fn) => { void drained.then(fn) },
     })
@@ -307,7 +314,7 @@ export class ContainerdRuntime implements Runtime {
 
   /** The end of a pause is the end of its sandbox: there is no event for that but to look at everything again. */
   #tell(event: RuntimeEvent): void {
-    if (event.type === 'resync' || !isPause(this.#table.get(event.containerId)?.record ?? { name: '' })) this.#emit(event)
+    if (!('containerId' in event) || !isPause(this.#table.get(event.containerId)?.record ?? { name: '' })) this.#emit(event)
     else if (event.type === 'exited') this.#emit({ type: 'resync' })
   }
 

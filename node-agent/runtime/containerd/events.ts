@@ -14,6 +14,8 @@ export interface EventStreamOptions {
   readonly onEvent: (event: EngineEvent) => void
   /** Called, and awaited, each time the stream is connected: what happened before must be looked up, what happens after will be told. */
   readonly onConnected: () => Promise<void>
+  /** Called with each attempt to connect, or connection, that fails. */
+  readonly onLost: (message: string) => void
 }
 
 export class EventStream {
@@ -48,7 +50,9 @@ export class EventStream {
       } catch (e) {
         if (this.#stop.signal.aborted) break
         log.warn('containerd is not reachable', { error: e as Error })
-        this.#ready.reject(new RuntimeError('unavailable', `containerd at ${this.#o.engine.address}: ${(e as Error).message}`))
+        const message = `containerd at ${this.#o.engine.address}: ${(e as Error).message}`
+        this.#ready.reject(new RuntimeError('unavailable', message))
+        this.#o.onLost(message)
       }
       if (this.#connected || failures > 0) { this.#connected = false; this.#ready = Promise.withResolvers(); void ignore(this.#ready.promise, 'awaited by whoever needs the connection') }
       // 0.1 s doubling to 3.2 s: a daemon restart takes about half a second.

@@ -1,9 +1,13 @@
 /** Log files that containerd's shim appends to: indexed by time while the agent watches, read backwards for a tail, followed by inotify. */
-import type { Clock } from '../../../shared/base/host.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
 import { fileFacts, readAt, readText, replaceText, watchFile } from '../../../shared/host/tree.ts'
 import type { LogLine, LogOptions } from '../runtime.ts'
 import { LogIndex, type LogMark } from './log-index.ts'
+import { makeRoom, nextStart, readStart, type LogLimits } from './log-room.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
+
+export interface LogRoom { readonly path: string; readonly startPath: string; readonly limits: LogLimits; readonly log: Log }
+interface WatchOptions extends LogRoom { readonly indexPath: string; readonly clock: Clock }
 
 /** Size and time of one container's log, kept while it runs. */
 export class LogWatch implements Disposable {
@@ -11,10 +15,15 @@ export class LogWatch implements Disposable {
   readonly #indexPath: string
   readonly #clock: Clock
   readonly #index: LogIndex
+  readonly #room: LogRoom
+  #start: number
+  #shrinking: Promise<void> | undefined
   readonly #watcher: Disposable
   #pending: Disposable | undefined
 
-  private constructor(options: { path: string; indexPath: string; clock: Clock }, index: LogIndex) {
+  private constructor(options: WatchOptions, index: LogIndex, start: number) {
+    this.#room = options
+    this.#start = start
     this.#path = options.path
     this.#indexPath = options.indexPath
     this.#clock = options.clock
@@ -24,19 +33,27 @@ export class LogWatch implements Disposable {
   }
 
   /** `path` exists. What was written while nobody watched is dated by the file's last change. */
-  static async open(options: { path: string; indexPath: string; clock: Clock }): Promise<LogWatch> {
-    const index = await readIndex(options.indexPath)
-    const watch = new LogWatch(options, index)
+  static async open(options: WatchOptions): Promise<LogWatch> {
+    const [index, start] = await Promise.all([readIndex(options.indexPath), readStart(options.startPath)])
+    const watch = new LogWatch(options, index, start)
     const facts = await fileFacts(options.path)
     if (facts) index.add({ end: facts.size, time: facts.mtimeMs })
     return watch
   }
 
   get index(): LogIndex { return this.#index }
+  /** The first byte that is kept. */
+  get start(): number { return this.#start }
 
   async look(): Promise<void> {
     const facts = await fileFacts(this.#path)
-    if (facts) this.#index.add({ end: facts.size, time: Math.min(facts.mtimeMs, this.#clock.now()) })
+    if (!facts) return
+    this.#index.add({ end: facts.size, time: Math.min(facts.mtimeMs, this.#clock.now()) })
+    if (nextStart(facts.size, this.#start, this.#room.limits) !== this.#start) await (this.#shrinking ??= this.#shrink(facts.size))
+  }
+
+  async #shrink(size: number): Promise<void> {
+    try { this.#start = await makeRoom({ ...this.#room, size, start: this.#start }) } finally { this.#shrinking = undefined }
   }
 
   /** Writes the index beside the container's record: once, when it has ended or the agent does. */
@@ -59,6 +76,8 @@ export interface LogRequest {
   readonly options: LogOptions
   readonly signal: AbortSignal
   readonly index: () => LogIndex
+  /** The first byte that is kept; it grows while a log that has no room left is read. */
+  readonly start: () => number
   readonly now: () => number
   /** Brings the index up to date with the file. */
   readonly look: () => Promise<void>
@@ -91,6 +110,8 @@ export async function* readLog(request: LogRequest): AsyncGenerator<LogLine> {
     changed = false
     await request.look()
     for (;;) {
+      // A reader so slow that what it comes to is no longer kept goes on with what is.
+      if (offset < request.start()) { offset = await alignedAfter(path, request.start(), (await fileFacts(path))?.size ?? 0); rest = Buffer.alloc(0) }
       const block = await readAt(path, offset + rest.length, blockSize)
       if (block.length === 0 || signal.aborted) break
       const data = rest.length > 0 ? Buffer.concat([rest, block]) : block
@@ -125,9 +146,9 @@ export function rfc3339Nano(ms: number): string {
 async function startOffset(request: LogRequest): Promise<number> {
   const { options, path } = request
   const size = (await fileFacts(path))?.size ?? 0
-  const since = options.since === undefined ? 0 : await alignedAfter(path, request.index().offsetAt(options.since), size)
+  const since = await alignedAfter(path, Math.max(request.start(), options.since === undefined ? 0 : request.index().offsetAt(options.since)), size)
   if (options.tailLines === undefined) return since
-  return Math.max(since, await tailOffset(path, size, options.tailLines))
+  return Math.max(since, await tailOffset(path, request.start(), size, options.tailLines))
 }
 
 /** The start of the first whole line at or after `offset`. */
@@ -143,11 +164,11 @@ async function alignedAfter(path: string, offset: number, size: number): Promise
 }
 
 /** Where the last `count` lines begin, read in blocks from the end. */
-async function tailOffset(path: string, size: number, count: number): Promise<number> {
+async function tailOffset(path: string, start: number, size: number, count: number): Promise<number> {
   if (count <= 0) return size
   let lines = 0
-  for (let end = size; end > 0;) {
-    const begin = Math.max(0, end - blockSize)
+  for (let end = size; end > start;) {
+    const begin = Math.max(start, end - blockSize)
     const block = await readAt(path, begin, end - begin)
     for (let i = block.length - 1; i >= 0; i--) {
       // The newline at the very end closes the last line; each one before it opens a later line.
@@ -155,5 +176,5 @@ async function tailOffset(path: string, size: number, count: number): Promise<nu
     }
     end = begin
   }
-  return 0
+  return start
 }

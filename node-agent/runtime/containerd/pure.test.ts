@@ -102,7 +102,7 @@ test('docker: hostile words stay single arguments, a mount path with commas is q
     command: ['--flag', 'b'], args: ['$(x)'], env: [{ name: 'A', value: 'x\ny' }], mounts: [{ source: '/a,b"c', target: '/t', readOnly: true, propagation: 'private' }], devices: [], resources: {}, image: 'sha256:1', stdin: false, tty: false,
     security: { supplementalGroups: [], addCapabilities: [], dropCapabilities: [], seccomp: { type: 'unconfined' } },
   } as unknown as ContainerSpec
-  const argv = dockerRun({ host: 'h', owner: 'o' }, { name: 'n', pause: 'p', sandbox: { cgroupParent: '/c' } as SandboxSpec, spec, labels: {}, oomScoreAdj: 0 })
+  const argv = dockerRun({ host: 'h', owner: 'o' }, { name: 'n', pause: 'p', sandbox: { cgroupParent: '/c' } as SandboxSpec, spec, labels: {}, oomScoreAdj: 0, logLimits: { maxBytes: 65_536, maxFiles: 2 } })
   expect(argv).toContain('--entrypoint=--flag')
   expect(argv).toContain('--env=A=x\ny')
   expect(argv).toContain('--mount=type=bind,"source=/a,b""c",target=/t,bind-propagation=rprivate,readonly')

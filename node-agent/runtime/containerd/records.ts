@@ -44,6 +44,7 @@ export class Records {
   configPath(id: string): string { return `${this.containerFolder(id)}/config.json` }
   pidPath(id: string): string { return `${this.containerFolder(id)}/pid` }
   logIndexPath(id: string): string { return `${this.containerFolder(id)}/log-index.json` }
+  logStartPath(id: string): string { return `${this.containerFolder(id)}/log-start` }
   #sandboxPath(id: string): string { return `${this.#dataDir}/sandboxes/${id}.json` }
 
   async prepare(): Promise<void> {

@@ -51,6 +51,7 @@ export interface RunRequest {
   readonly spec: ContainerSpec
   readonly labels: Readonly<Record<string, string>>
   readonly oomScoreAdj: number
+  readonly logLimits: { readonly maxBytes: number; readonly maxFiles: number }
   /** What a privileged container has where the machine itself lacks capabilities, which the engine's own `--privileged` would ask for in vain. */
   readonly limited?: { readonly capabilities: readonly string[]; readonly devices: readonly string[] } | undefined
 }
@@ -62,7 +63,7 @@ export function runContainer(e: Engine, r: RunRequest): string[] {
   const words = entry === undefined ? spec.args ?? [] : [...rest, ...(spec.args ?? [])]
   // Input that ends with its first client: only a container that is created apart from its start keeps that.
   const verb = isStdinOnce(spec) ? ['create'] : ['run', '--detach']
-  return docker(e, ...verb, '--pull=never', ...runtimeOf(sandbox), `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=2',
+  return docker(e, ...verb, '--pull=never', ...runtimeOf(sandbox), `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', `--log-opt=max-size=${r.logLimits.maxBytes}`, `--log-opt=max-file=${r.logLimits.maxFiles}`,
     ...(sandbox.hostNetwork ? ['--network=host', '--uts=host'] : [`--network=container:${r.pause}`]), sandbox.hostIPC ? '--ipc=host' : `--ipc=container:${r.pause}`,
     ...(sandbox.hostPID ? ['--pid=host'] : spec.pidOf !== undefined ? [`--pid=container:${spec.pidOf}`] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
     ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),

@@ -34,6 +34,8 @@ export interface DockerOptions {
   readonly owner: string
   /** For scratch files: credentials during a pull, the pause image. */
   readonly stateDir: string
+  /** How much of each log the engine keeps; upstream's 10 MiB five times by default. */
+  readonly logLimits?: { readonly maxBytes: number; readonly maxFiles: number }
   readonly clock: Clock
   readonly log: Log
 }
@@ -83,6 +85,7 @@ export class DockerRuntime implements Runtime {
       } catch (e) {
         if (this.#stop.signal.aborted) break
         log.warn('docker is not reachable', { error: e as Error })
+        this.#emit({ type: 'down', message: `docker at ${this.#engine.host}: ${(e as Error).message}` })
         this.#ready.reject(new RuntimeError('unavailable', `docker at ${this.#engine.host}: ${(e as Error).message}`))
         this.#ready = Promise.withResolvers()
         void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
@@ -237,7 +240,7 @@ export class DockerRuntime implements Runtime {
       'bramble.image': image.tags[0] ?? image.digests[0] ?? image.id,
     }
     const oomScoreAdj = facts.capabilities.includes('CAP_SYS_RESOURCE') ? spec.oomScoreAdj : Math.max(spec.oomScoreAdj, facts.oomScoreAdj)
-    const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj, limited: spec.security.privileged ? await limitedTo(facts.capabilities) : undefined }))
+    const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj, logLimits: this.#o.logLimits ?? { maxBytes: 10 << 20, maxFiles: 5 }, limited: spec.security.privileged ? await limitedTo(facts.capabilities) : undefined }))
     const result = argv.isStdinOnce(spec) && created.exitCode === 0 ? await run(argv.startContainer(this.#engine, name)) : created
     if (result.exitCode !== 0) {
       const error = classifyStart(result.exitCode, result.stderr.toString())
