@@ -18,7 +18,9 @@ import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
 import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
+import { amountOf, type Signal } from './kubelet/eviction/signals.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
+import type { NodeFacts, Reserve } from './kubelet/status/node-status.ts'
 import { createStaticPods, type StaticPods } from './kubelet/static-pods/static-pods.ts'
 import { createKubeletServer } from './kubelet/streams/kubelet-server.ts'
 import { writeLog } from './kubelet/streams/log-stream.ts'
@@ -85,6 +87,12 @@ async function openStaticPods(config: AgentConfig, host: Host, link: AgentLink):
   })
 }
 
+/** What is kept free is what the hard thresholds say. */
+function reserveOf({ reserve, eviction }: AgentConfig, facts: NodeFacts): Reserve {
+  const hard = (signal: Signal, capacity: number): number => Math.max(0, ...eviction.thresholds.filter((t) => t.signal === signal && t.grace === 0).map((t) => amountOf(t, capacity)))
+  return { ...reserve, evictionMemoryBytes: hard('memory.available', facts.memoryBytes), evictionDiskBytes: hard('nodefs.available', facts.diskBytes) }
+}
+
 function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLink; kubelet: Kubelet; runtime: Runtime; localUid: StaticPods['localUid'] }): void {
   const { config, host, link, kubelet, runtime } = options
   const url = new URL(config.serverUrl)
@@ -122,7 +130,8 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const statics = await openStaticPods(config, host, link)
   const kubelet = createKubelet({
     hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
-    config: { clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+    config: {
+      eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()

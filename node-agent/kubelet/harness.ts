@@ -11,6 +11,7 @@ import { systemRandom } from '../../shared/host/random.ts'
 import type { DesiredChange, DesiredKind, DesiredState, EventReport, StatusSink } from '../link/link.ts'
 import { FakeRuntime, type FakeOptions } from '../runtime/fake.ts'
 import { createKubelet, type Kubelet, type KubeletOptions, type Machine } from './kubelet.ts'
+import type { Readings } from './eviction/signals.ts'
 import type { NodeFacts } from './status/node-status.ts'
 
 export class FakeDesired implements DesiredState {
@@ -35,10 +36,12 @@ export class FakeDesired implements DesiredState {
 export class RecordingSink implements StatusSink {
   readonly statuses = new Map<string, PodStatus[]>()
   readonly gone: string[] = []
+  readonly forgotten: string[] = []
   readonly events: EventReport[] = []
   node: NodeStatus | undefined
   podStatus(pod: { name: string }, status: PodStatus): void { this.statuses.set(pod.name, [...(this.statuses.get(pod.name) ?? []), status]) }
   podGone(pod: { name: string }): void { this.gone.push(pod.name) }
+  podForgotten(pod: { name: string }): void { this.forgotten.push(pod.name) }
   nodeStatus(status: NodeStatus): void { this.node = status }
   event(event: EventReport): void { this.events.push(event) }
   /** The newest. */
@@ -49,7 +52,7 @@ export class RecordingSink implements StatusSink {
 }
 
 export const nodeFacts: NodeFacts = {
-  hostname: 'pi-1', addresses: ['192.0.2.10'], cpus: 4, memoryBytes: 4 << 30, memoryAvailable: 2 ** 31, diskBytes: 2 ** 35, diskAvailable: 2 ** 34, pidsMax: 32768, pidsUsed: 100,
+  hostname: 'pi-1', addresses: ['192.0.2.10'], cpus: 4, memoryBytes: 2 ** 32, memoryAvailable: 2 ** 31, diskBytes: 2 ** 35, diskAvailable: 2 ** 34, pidsMax: 32768, pidsUsed: 100,
   architecture: 'arm64', kernelVersion: '6.12', osImage: 'Debian', machineId: 'm', bootId: 'b', runtimeVersion: 'containerd://fake', agentVersion: 'v1.33.0',
 }
 
@@ -72,7 +75,7 @@ export interface World {
   close(): Promise<void>
 }
 
-export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNullable<Machine['probes']> } = {}): Promise<World> {
+export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNullable<Machine['probes']>; readings?: () => Readings } = {}): Promise<World> {
   const clock = new FakeClock()
   const runtime = new FakeRuntime({ clock, images: ['busybox:1'], ...options })
   const desired = new FakeDesired()
@@ -85,7 +88,7 @@ export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNu
       host: { clock, random: systemRandom, log }, runtime, desired, sink, dataDir, nodeName: 'pi-1',
       network: { attach: async ({ uid }) => { attached.add(uid); return { ip: '10.1.0.5', ips: ['10.1.0.5'] } }, detach: async (uid) => { attached.delete(uid) } },
       tokens: { token: async () => ({ token: 'a.b.c', expires: clock.now() + 3_600_000 }) },
-      machine: { cgroups: 'none', mounter: { tmpfs: async () => true, mount: async () => undefined, bind: async () => undefined, unmount: async () => undefined, unmountBelow: async () => undefined }, facts: async () => nodeFacts, ...(options.probes ? { probes: options.probes } : {}) },
+      machine: { cgroups: 'none', mounter: { tmpfs: async () => true, mount: async () => undefined, bind: async () => undefined, unmount: async () => undefined, unmountBelow: async () => undefined }, facts: async () => nodeFacts, readings: async () => options.readings?.() ?? {}, ...(options.probes ? { probes: options.probes } : {}) },
     }
     return createKubelet(parts)
   }

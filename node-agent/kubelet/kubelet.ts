@@ -1,5 +1,6 @@
 /** The kubelet: runs the pods that are desired of this node and says what became of them. Everything it needs to know outlives it elsewhere. */
 import type { Pod } from '../../shared/api/core-v1.ts'
+import type { Millis } from '../../shared/base/brands.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { messageOf, StatusError } from '../../shared/base/errors.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
@@ -27,7 +28,11 @@ import type { ContainerFiles } from './streams/container-files.ts'
 import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { createEngineHealth } from './status/engine-health.ts'
 import { readNodeFacts } from './status/node-facts.ts'
-import { allocatableOf, nodeLabels, nodeStatus, type NodeFacts } from './status/node-status.ts'
+import { allocatableOf, defaultReserve, nodeLabels, nodeStatus, type NodeFacts, type Reserve } from './status/node-status.ts'
+import { createEvictionManager, readSignals } from './eviction/manager.ts'
+import { defaultTransition } from './eviction/plan.ts'
+import { defaultHard, parseThresholds, type Readings, type Threshold } from './eviction/signals.ts'
+import { usageOf } from './eviction/usage.ts'
 import { createMounter } from './volumes/mounter.ts'
 import { canRecursiveReadOnly } from './volumes/recursive-read-only.ts'
 import { createSizeLimits } from './volumes/size-limits.ts'
@@ -46,6 +51,9 @@ export interface KubeletConfig {
   readonly cgroupRoot?: string
   /** InternalIPs of the node; found where left out. */
   readonly nodeIPs?: readonly string[]
+  /** What pods may not have of this node, where it is not upstream's default. */
+  readonly reserve?: (facts: NodeFacts) => Partial<Reserve>
+  readonly eviction?: { readonly thresholds: readonly Threshold[]; readonly transition: Millis }
   /** Sysctls that pods may set beside the safe ones: names, or `prefix*`. */
   readonly unsafeSysctls?: readonly string[]
   /** Registry hosts that speak plain HTTP. */
@@ -60,6 +68,7 @@ export interface Machine {
   readonly cgroups?: Cgroups | 'none'
   readonly probes?: Pick<ProbeDeps, 'http' | 'tcp' | 'grpc'>
   facts?(): Promise<NodeFacts>
+  readings?(): Promise<Readings>
 }
 
 export interface KubeletOptions {
@@ -109,7 +118,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const memoryDir = `${dataDir}/memory`
   const stopping = new AbortController()
   const supervisor = createSupervisor({ ...host, log })
-  const health = createEngineHealth({ clock: host.clock, changed: () => void refreshNode().catch((e: unknown) => log.error('node status cannot be read', { error: messageOf(e) })) })
+  const tellNode = (): void => void refreshNode().catch((e: unknown) => log.error('node status cannot be read', { error: messageOf(e) }))
+  const health = createEngineHealth({ clock: host.clock, changed: tellNode })
   const cache = new RuntimeCache(runtime, (uid) => loop?.wake(uid), (state) => health[state]())
   let loop: PodLoop | undefined
   let facts: NodeFacts | undefined
@@ -117,10 +127,12 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 
   const event = (record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void =>
     sink.event({ regarding: { kind: 'Pod', ...record.ref, ...(fieldPath ? { fieldPath } : {}) }, type, reason, message, at: host.clock.now() })
+  const reserveOf = (f: NodeFacts): Reserve => ({ ...defaultReserve(f), ...config.reserve?.(f) })
+  const allocatable = (): { cpuMilli: number; memoryBytes: number } => (facts ? allocatableOf(facts, reserveOf(facts)) : { cpuMilli: 0, memoryBytes: 0 })
   const hostIPs = (): readonly string[] => config.nodeIPs ?? facts?.addresses ?? []
   const factsOf = (record: PodRecord): PodRuntimeFacts => ({
     nodeName: options.nodeName, hostIPs: hostIPs(), podIPs: record.pod?.spec?.hostNetwork ? hostIPs() : record.ips,
-    allocatable: facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 },
+    allocatable: allocatable(),
   })
   let version: string | undefined
   /** Of an engine that does not answer now, what it said last: the node has more to say than that. */
@@ -134,18 +146,30 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
   const refreshNode = async (): Promise<void> => {
     facts = await readFacts()
-    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
     conditions = status.conditions ?? []
     sink.nodeStatus(status, nodeLabels(facts))
   }
 
+  const evict = (record: PodRecord, message: string, grace: number | undefined): void => {
+    record.failed = { reason: 'Evicted', message, grace, disrupted: true }
+    event(record, 'Warning', 'Evicted', message)
+    loop?.wake(record.ref.uid)
+  }
+  const eviction = createEvictionManager({
+    clock: host.clock, log, thresholds: config.eviction?.thresholds ?? parseThresholds(defaultHard, '', '', () => 0), transition: config.eviction?.transition ?? defaultTransition, changed: tellNode,
+    readings: machine.readings ?? (() => readSignals(files, dataDir)),
+    usage: (signal) => usageOf(signal, {
+      files, cgroupRoot: config.cgroupRoot ?? 'bramble', stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
+      pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && !r.failed && cache.pod(r.ref.uid).containers.some((c) => c.state === 'running') ? [{ pod: r.pod, uid: r.ref.uid, folders: [r.paths.root, r.paths.logs] }] : [])),
+    }),
+    runs: (uid) => cache.pod(uid).containers.some((c) => c.state === 'running'),
+    evict: (uid, message, grace) => { const record = loop?.records.get(uid); if (record) evict(record, message, grace) },
+  })
+
   const limits = createSizeLimits({
     files, clock: host.clock, log,
-    evict(record, message) {
-      record.failed = { reason: 'Evicted', message, grace: 0 }
-      event(record, 'Warning', 'Evicted', message)
-      loop?.wake(record.ref.uid)
-    },
+    evict: (record, message) => evict(record, message, 0),
   })
 
   const build = async (): Promise<PodLoop> => {
@@ -173,7 +197,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     })
     return new PodLoop({
       host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
-      admission: () => ({ allocatable: facts ? allocatableOf(facts) : { cpuMilli: 0, memoryBytes: 0 }, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
+      admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
     })
   }
 
@@ -222,6 +246,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await workers.rescan()
       supervisor.run('pods', (signal) => workers.run(signal))
       supervisor.run('resync', resync)
+      supervisor.run('eviction', (signal) => eviction.run(signal))
     },
     async stop() {
       stopping.abort()

@@ -82,6 +82,15 @@ describe('preStop', () => {
     await world.until('gone', () => world.sink.gone.includes('hurried'))
   })
 
+  it('leaves nothing to be said of a pod that was deleted without grace', async () => {
+    world = await makeWorld()
+    world.desired.put('Pod', makePod('p'))
+    await world.until('ready', () => world.sink.isReady('p'))
+    world.desired.remove('Pod', 'default', 'p')
+    await world.until('forgotten', () => world.sink.forgotten.includes('p'))
+    expect(world.sink.gone).toEqual([])
+  })
+
   it('tells of a hook that failed, and stops the container all the same', async () => {
     world = await makeWorld({ exec: () => ({ exitCode: 1 }) })
     const pod = makePod('p', main({ preStop: { exec: { command: ['bye'] } } }))

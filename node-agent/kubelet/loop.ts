@@ -1,5 +1,5 @@
 /** One worker per pod: gathers the snapshot, has it planned, says the status, performs the steps, and looks again until there is nothing to do. */
-import type { PersistentVolumeClaim, PodStatus } from '../../shared/api/core-v1.ts'
+import type { PersistentVolumeClaim, PodCondition, PodStatus } from '../../shared/api/core-v1.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { FileTree } from '../../shared/host/file-tree.ts'
 import { createWorkQueue, type HandlerResult, type WorkQueue } from '../../shared/reconcile/work-queue.ts'
@@ -43,6 +43,13 @@ export interface LoopDeps {
 const maxRounds = 20
 /** How long the first status of an adopted pod waits for its readiness probes. */
 const adoptionGrace = 2000
+
+/** As upstream tells controllers that count failures (KEP-3329). */
+function disruption({ failed, lastStatus }: PodRecord, now: number): PodCondition | undefined {
+  if (!failed?.disrupted) return undefined
+  const before = lastStatus?.conditions?.find((c) => c.type === 'DisruptionTarget')
+  return before ?? { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.message, lastTransitionTime: `${new Date(now).toISOString().slice(0, 19)}Z` }
+}
 
 export class PodLoop {
   readonly #deps: LoopDeps
@@ -270,6 +277,8 @@ export class PodLoop {
     const resizing = resizeConditions({
       pending: record.resizePending, inProgress: running.some((c) => { const def = containerNamed(pod, c.name); return def !== undefined && resizeOf(def, record.applied.get(c.id)) !== 'none' }), error: record.resizeError?.message,
     }, record.lastStatus?.conditions ?? [], clock.now())
+    const disrupted = disruption(record, clock.now())
+    if (disrupted) status.conditions = [...status.conditions ?? [], disrupted]
     if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
     if (deepEqual(status, record.lastStatus)) return
     record.lastStatus = status
@@ -304,6 +313,7 @@ export class PodLoop {
     this.#deps.probes.forget(record)
     this.records.delete(record.ref.uid)
     if (record.desired) this.#deps.sink.podGone(record.ref)
+    else this.#deps.sink.podForgotten(record.ref)
   }
 
   /** A pod's container for logs and exec; undefined where the pod is not here. */

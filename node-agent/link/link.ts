@@ -31,6 +31,8 @@ export interface StatusSink {
   podStatus(pod: PodRef, status: PodStatus): void
   /** All containers of a pod with a deletionTimestamp have ended and its resources are released: the control plane may remove the object. */
   podGone(pod: PodRef): void
+  /** Nothing is left of a pod that the control plane has forgotten already (deleted without grace): nothing more is to be said of it. */
+  podForgotten(pod: PodRef): void
   nodeStatus(status: NodeStatus, labels: Readonly<Record<string, string>>): void
   /** An Event about one of our objects; repeats are counted by the sink (upstream's correlator: same involved object, reason and message). */
   event(event: EventReport): void

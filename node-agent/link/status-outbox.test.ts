@@ -30,6 +30,17 @@ describe('status outbox', () => {
     expect(outbox.unconfirmed).toBe(0)
   })
 
+  test('a pod that is forgotten is not said again, nor kept', async () => {
+    const { outbox, connect, take } = setUp()
+    connect()
+    outbox.podStatus(pod, { phase: 'Running' })
+    for (const item of await take()) outbox.receipts([receipt(item)])
+    outbox.podForgotten(pod)
+    outbox.gateway('one')
+    outbox.gateway('another run of the control plane, which is told everything')
+    expect((await take()).map((i) => i.key)).toEqual([])
+  })
+
   test('names of events sort in the order they happened, within a millisecond too', async () => {
     const { clock, outbox, connect, take } = setUp()
     connect()

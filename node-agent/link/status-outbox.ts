@@ -41,6 +41,8 @@ export class StatusOutbox implements StatusSink {
 
   podGone(pod: PodRef): void { this.#keep(`gone/${pod.uid}`, { item: 'gone', namespace: pod.namespace, name: pod.name, uid: pod.uid }) }
 
+  podForgotten(pod: PodRef): void { this.#kept.delete(`pod/${pod.uid}`) }
+
   nodeStatus(status: NodeStatus, labels: Readonly<Record<string, string>>): void { this.#keep('node', { item: 'node', status, labels }) }
 
   event(report: EventReport): void {

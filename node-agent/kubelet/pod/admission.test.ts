@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Pod, PodSpec } from '../../../shared/api/core-v1.ts'
 import { reject, type AdmissionFacts } from './admission.ts'
 
-const facts: AdmissionFacts = { room: { allocatable: { cpuMilli: 1000, memoryBytes: 1000 }, others: { cpuMilli: 700, memoryBytes: 0 } }, unsafeSysctls: ['kernel.msg*'], appArmor: false }
+const facts: AdmissionFacts = { room: { allocatable: { cpuMilli: 1000, memoryBytes: 1000 }, others: { cpuMilli: 700, memoryBytes: 0 } }, unsafeSysctls: ['kernel.msg*'], appArmor: false, pressures: [] }
 const pod = (spec: Partial<PodSpec>): Pod => ({ metadata: { name: 'p' }, spec: { containers: [{ name: 'a', image: 'i' }], ...spec } })
 const sysctls = (name: string, spec: Partial<PodSpec> = {}): Pod => pod({ ...spec, securityContext: { sysctls: [{ name, value: '1' }] } })
 const asking = (resources: object): Pod => pod({ containers: [{ name: 'a', image: 'i', resources: { requests: resources as Record<string, string> } }] })

@@ -1,5 +1,8 @@
 /** Whether this node takes a pod that was bound to it. Pure. A pod it does not take is Failed for good with this reason. Source: upstream `pkg/kubelet/lifecycle`, `sysctl` and `security/apparmor`. */
 import type { Pod } from '../../../shared/api/core-v1.ts'
+import { refusal } from '../eviction/plan.ts'
+import type { Pressure } from '../eviction/signals.ts'
+import { qosOf } from '../resources/qos.ts'
 import { judgeResize, type Room } from '../resources/resize.ts'
 import { allContainers } from './pod-facts.ts'
 
@@ -9,6 +12,8 @@ export interface AdmissionFacts {
   readonly unsafeSysctls: readonly string[]
   /** The kernel enforces AppArmor profiles. */
   readonly appArmor: boolean
+  /** What the node is short of. */
+  readonly pressures: readonly Pressure[]
 }
 
 export interface Rejection { readonly reason: string; readonly message: string }
@@ -40,6 +45,8 @@ export function reject(pod: Pod, facts: AdmissionFacts): Rejection | undefined {
   const sysctl = forbiddenSysctl(pod, facts.unsafeSysctls)
   if (sysctl) return { reason: 'SysctlForbidden', message: sysctl }
   if (!facts.appArmor && wantsAppArmor(pod)) return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }
+  const short = refusal(facts.pressures, pod, qosOf(pod))
+  if (short) return { reason: 'Evicted', message: short }
   const room = judgeResize(pod, facts.room)
   if (room.at === 'accepted') return undefined
   const [, resource = '', requested = '', used] = /: (\w+), requested: (\d+)(?:, used: (\d+))?/.exec(room.message) ?? []

@@ -188,6 +188,7 @@ class Statics implements StaticPods {
       if (!isMirror(mirror)) this.#o.sink.podGone(ref)
       if (!this.#pods.has(key(ref.namespace, ref.name))) this.#statuses.delete(key(ref.namespace, ref.name))
     },
+    podForgotten: (ref) => this.#o.sink.podForgotten(ref),
     nodeStatus: (status, labels) => this.#o.sink.nodeStatus(status, labels),
     event: (event) => this.#o.sink.event(event),
   }

@@ -1,6 +1,7 @@
 /** The status of this node. Pure. Source: upstream `pkg/kubelet/nodestatus/setters.go`. */
 import type { NodeCondition, NodeStatus } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
+import type { Pressure } from '../eviction/signals.ts'
 
 export interface NodeFacts {
   readonly hostname: string
@@ -22,35 +23,47 @@ export interface NodeFacts {
   readonly agentVersion: string
 }
 
-const maxPods = 110
-/** Kept free: upstream's default hard eviction thresholds. */
-const evictMemory = 100 * 1024 * 1024
-const evictDiskShare = 0.1
+/** What pods may not have of the node. */
+export interface Reserve {
+  readonly maxPods: number
+  /** For the system and for ourselves. */
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  /** Kept free: the hard eviction thresholds. */
+  readonly evictionMemoryBytes: number
+  readonly evictionDiskBytes: number
+}
 
-export const allocatableOf = (f: NodeFacts): { cpuMilli: number; memoryBytes: number } => ({ cpuMilli: f.cpus * 1000, memoryBytes: Math.max(0, f.memoryBytes - evictMemory) })
+/** Upstream's defaults: nothing reserved, its hard eviction thresholds kept free. */
+export const defaultReserve = (f: Pick<NodeFacts, 'diskBytes'>): Reserve => ({ maxPods: 110, cpuMilli: 0, memoryBytes: 0, evictionMemoryBytes: 100 << 20, evictionDiskBytes: f.diskBytes * 0.1 })
+
+export const allocatableOf = (f: NodeFacts, reserve: Reserve = defaultReserve(f)): { cpuMilli: number; memoryBytes: number } =>
+  ({ cpuMilli: Math.max(0, f.cpus * 1000 - reserve.cpuMilli), memoryBytes: Math.max(0, f.memoryBytes - reserve.memoryBytes - reserve.evictionMemoryBytes) })
 
 export const nodeLabels = (f: Pick<NodeFacts, 'architecture' | 'hostname'>): Record<string, string> => ({
   'kubernetes.io/arch': f.architecture, 'kubernetes.io/os': 'linux', 'kubernetes.io/hostname': f.hostname, 'beta.kubernetes.io/arch': f.architecture, 'beta.kubernetes.io/os': 'linux',
 })
 
-export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string } }): NodeStatus {
+export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve }): NodeStatus {
   const now = `${new Date(options.now).toISOString().slice(0, 19)}Z`
   const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
     const before = options.previous.find((c) => c.type === type)
     const text = status ? 'True' : 'False'
     return { type, status: text, lastHeartbeatTime: now, lastTransitionTime: before?.status === text && before.lastTransitionTime ? before.lastTransitionTime : now, reason, message }
   }
-  const pressure = (type: string, on: boolean, has: [string, string], hasNot: [string, string]): NodeCondition => condition(type, on, ...(on ? has : hasNot))
+  const pressure = (type: Pressure, has: [string, string], hasNot: [string, string]): NodeCondition => { const on = options.pressures?.includes(type) ?? false; return condition(type, on, ...(on ? has : hasNot)) }
   const kib = (n: number): string => `${Math.floor(n / 1024)}Ki`
-  const allocatable = allocatableOf(f)
+  const reserve = options.reserve ?? defaultReserve(f)
+  const allocatable = allocatableOf(f, reserve)
+  const cpu = allocatable.cpuMilli % 1000 === 0 ? String(allocatable.cpuMilli / 1000) : `${allocatable.cpuMilli}m`
   return {
     addresses: [...f.addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: f.hostname }],
-    capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(maxPods) },
-    allocatable: { cpu: String(f.cpus), 'ephemeral-storage': String(Math.floor(f.diskBytes * (1 - evictDiskShare))), memory: kib(allocatable.memoryBytes), pods: String(maxPods) },
+    capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(reserve.maxPods) },
+    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods) },
     conditions: [
-      pressure('MemoryPressure', f.memoryAvailable < evictMemory, ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
-      pressure('DiskPressure', f.diskAvailable < f.diskBytes * evictDiskShare, ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),
-      pressure('PIDPressure', f.pidsMax > 0 && f.pidsUsed > f.pidsMax * 0.95, ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'], ['KubeletHasSufficientPID', 'kubelet has sufficient PID available']),
+      pressure('MemoryPressure', ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
+      pressure('DiskPressure', ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),
+      pressure('PIDPressure', ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'], ['KubeletHasSufficientPID', 'kubelet has sufficient PID available']),
       condition('Ready', options.ready.ok, options.ready.ok ? 'KubeletReady' : 'KubeletNotReady', options.ready.message),
     ],
     nodeInfo: {

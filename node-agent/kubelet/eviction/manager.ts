@@ -1,0 +1,97 @@
+/** Looks every ten seconds, as upstream does, at what the node has left: three small files of /proc and a statfs, no process, nothing written. Asks one pod at a time to leave. */
+import { statfs } from 'node:fs/promises'
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
+import type { FileTree } from '../../../shared/host/file-tree.ts'
+import { evictionMessage, look, noPressure, victim, type EvictionState, type PodUsage } from './plan.ts'
+import type { Pressure, Readings, Signal, Threshold } from './signals.ts'
+
+export interface EvictionDeps {
+  readonly clock: Clock
+  readonly log: Log
+  readonly thresholds: readonly Threshold[]
+  /** How long a pressure is told of after it has gone. */
+  readonly transition: Millis
+  readings(): Promise<Readings>
+  /** What the pods of this node use of what `signal` is about. Asked only when one must go. */
+  usage(signal: Signal): Promise<readonly PodUsage[]>
+  /** Ends a pod for good; `grace` undefined leaves it its own. */
+  evict(uid: string, message: string, grace: Millis | undefined): void
+  /** Whether containers of it still run. */
+  runs(uid: string): boolean
+  /** Pressures came or went. */
+  changed(): void
+}
+
+export interface EvictionManager {
+  readonly pressures: readonly Pressure[]
+  /** Until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+export const lookEvery: Millis = 10_000
+/** A pod that does not end keeps the next from being asked for this long. */
+const patience: Millis = 30_000
+
+export function createEvictionManager(deps: EvictionDeps): EvictionManager {
+  const { clock } = deps
+  let state: EvictionState = noPressure
+  let pressures: readonly Pressure[] = []
+  let leaving: { readonly uid: string; readonly since: Millis } | undefined
+
+  const act = async (threshold: Threshold, readings: Readings): Promise<void> => {
+    if (leaving && deps.runs(leaving.uid) && clock.monotonic() - leaving.since < patience) return
+    const chosen = victim(threshold.signal, await deps.usage(threshold.signal))
+    if (!chosen) {
+      deps.log.error('the node runs short and no pod may be evicted', { signal: threshold.signal, threshold: threshold.text })
+      return
+    }
+    const uid = chosen.pod.metadata?.uid ?? ''
+    leaving = { uid, since: clock.monotonic() }
+    deps.log.warn('a pod is evicted', { pod: `${chosen.pod.metadata?.namespace}/${chosen.pod.metadata?.name}`, signal: threshold.signal, threshold: threshold.text })
+    // What is met hard leaves no time.
+    deps.evict(uid, evictionMessage(threshold, readings, chosen), threshold.grace === 0 ? 0 : undefined)
+  }
+
+  const once = async (): Promise<void> => {
+    const readings = await deps.readings()
+    const seen = look(state, { thresholds: deps.thresholds, readings, now: clock.monotonic(), transition: deps.transition })
+    state = seen.state
+    const moved = seen.pressures.join() !== pressures.join()
+    pressures = seen.pressures
+    if (moved) deps.changed()
+    if (seen.due) await act(seen.due, readings)
+  }
+
+  return {
+    get pressures() { return pressures },
+    async run(signal) {
+      while (!signal.aborted) {
+        await once()
+        await clock.sleep(lookEvery, signal)
+      }
+    },
+  }
+}
+
+const kb = (meminfo: string, name: string): number | undefined => {
+  const match = new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(meminfo)
+  return match ? Number(match[1]) * 1024 : undefined
+}
+
+/**
+ * Reads what {@link EvictionDeps.readings} wants. `memory.available` is upstream's: capacity less the working set, which is what is used less file pages that
+ * nobody touched lately; file pages in use count as used.
+ */
+export async function readSignals(files: FileTree, dataDir: string): Promise<Readings> {
+  const [meminfo = '', loadavg = '', pidMax = '', disk] = await Promise.all([files.read('/proc/meminfo'), files.read('/proc/loadavg'), files.read('/proc/sys/kernel/pid_max'), statfs(dataDir)])
+  const [total, free, inactive] = [kb(meminfo, 'MemTotal'), kb(meminfo, 'MemFree'), kb(meminfo, 'Inactive\\(file\\)')]
+  const [pids, used] = [Number(pidMax), Number(loadavg.split(' ')[3]?.split('/')[1])]
+  return {
+    ...(total !== undefined && free !== undefined && inactive !== undefined ? { 'memory.available': { available: free + inactive, capacity: total } } : {}),
+    'nodefs.available': { available: disk.bavail * disk.bsize, capacity: disk.blocks * disk.bsize },
+    // File systems without a fixed number of inodes (btrfs) say 0.
+    ...(disk.files > 0 ? { 'nodefs.inodesFree': { available: disk.ffree, capacity: disk.files } } : {}),
+    ...(pids > 0 && used >= 0 ? { 'pid.available': { available: pids - used, capacity: pids } } : {}),
+  }
+}
