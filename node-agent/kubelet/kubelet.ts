@@ -12,6 +12,7 @@ import { bounded } from './bounded.ts'
 import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
 import type { PodNetwork } from './hooks/sandbox-network.ts'
+import { createImageCollector } from './images/gc/collector.ts'
 import { createPuller } from './images/puller.ts'
 import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
@@ -146,7 +147,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
   const refreshNode = async (): Promise<void> => {
     facts = await readFacts()
-    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), images: collector.largest(), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
     conditions = status.conditions ?? []
     sink.nodeStatus(status, nodeLabels(facts))
   }
@@ -163,9 +164,18 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       files, cgroupRoot: config.cgroupRoot ?? 'bramble', stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
       pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && !r.failed && cache.pod(r.ref.uid).containers.some((c) => c.state === 'running') ? [{ pod: r.pod, uid: r.ref.uid, folders: [r.paths.root, r.paths.logs] }] : [])),
     }),
+    reclaim: () => collector.reclaim(),
     runs: (uid) => cache.pod(uid).containers.some((c) => c.state === 'running'),
     evict: (uid, message, grace) => { const record = loop?.records.get(uid); if (record) evict(record, message, grace) },
   })
+
+  const collector = createImageCollector({
+    clock: host.clock, log, runtime, removed: (image) => puller.removed(image.id),
+    disk: async () => { const r = (await (machine.readings ?? (() => readSignals(files, dataDir)))())['nodefs.available']; return { availableBytes: r?.available ?? 1, capacityBytes: r?.capacity ?? 1 } },
+    imagesInUse: () => cache.images(), references: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired ? allContainers(r.pod).map((c) => c.image ?? '') : [])),
+    event: (type, reason, message) => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() }),
+  })
+  const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
 
   const limits = createSizeLimits({
     files, clock: host.clock, log,
@@ -185,7 +195,6 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
-    const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
     const executors = createExecutors({
       host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
       memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
@@ -247,6 +256,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       supervisor.run('pods', (signal) => workers.run(signal))
       supervisor.run('resync', resync)
       supervisor.run('eviction', (signal) => eviction.run(signal))
+      supervisor.run('images', (signal) => collector.run(signal))
     },
     async stop() {
       stopping.abort()

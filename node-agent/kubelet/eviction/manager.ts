@@ -15,6 +15,8 @@ export interface EvictionDeps {
   readings(): Promise<Readings>
   /** What the pods of this node use of what `signal` is about. Asked only when one must go. */
   usage(signal: Signal): Promise<readonly PodUsage[]>
+  /** Makes room without ending anybody; the bytes that came free. Asked for a disk that is short. */
+  reclaim(): Promise<number>
   /** Ends a pod for good; `grace` undefined leaves it its own. */
   evict(uid: string, message: string, grace: Millis | undefined): void
   /** Whether containers of it still run. */
@@ -41,6 +43,9 @@ export function createEvictionManager(deps: EvictionDeps): EvictionManager {
 
   const act = async (threshold: Threshold, readings: Readings): Promise<void> => {
     if (leaving && deps.runs(leaving.uid) && clock.monotonic() - leaving.since < patience) return
+    const isDisk = threshold.signal === 'nodefs.available' || threshold.signal === 'nodefs.inodesFree'
+    // What came free shows at the next look; a pod goes only where nothing did.
+    if (isDisk && await deps.reclaim() > 0) return
     const chosen = victim(threshold.signal, await deps.usage(threshold.signal))
     if (!chosen) {
       deps.log.error('the node runs short and no pod may be evicted', { signal: threshold.signal, threshold: threshold.text })

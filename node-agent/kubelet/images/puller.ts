@@ -19,7 +19,7 @@ export type PullResult =
   /** `backOff`: not before a while; otherwise trying again makes no sense until something else changes. */
   | { readonly ok: false; readonly reason: 'ErrImagePull' | 'ErrImageNeverPull' | 'InvalidImageName' | 'ImageInspectError'; readonly message: string; readonly backOff: boolean }
 
-export interface Puller { ensure(request: PullRequest, signal: AbortSignal): Promise<PullResult>; /** The image was not there after all. */ forget(reference: string): void }
+export interface Puller { ensure(request: PullRequest, signal: AbortSignal): Promise<PullResult>; /** The image was not there after all. */ forget(reference: string): void; /** An image was removed, whatever names it had. */ removed(id: string): void }
 
 export interface PullerOptions {
   readonly runtime: Pick<Runtime, 'image' | 'pullImage'>
@@ -80,6 +80,7 @@ export function createPuller(options: PullerOptions): Puller {
 
   return {
     forget(reference) { present.delete(reference) },
+    removed(id) { for (const [reference, image] of present) if (image.id === id) present.delete(reference) },
     async ensure(request, signal) {
       const { container, event } = request
       const reference = container.image ?? ''

@@ -27,6 +27,9 @@ export class RuntimeCache {
 
   container(id: string): Container | undefined { return this.#containers.get(id) }
 
+  /** Ids of the images of all containers. */
+  images(): Set<string> { return new Set([...this.#containers.values()].map((c) => c.imageId)) }
+
   /** Every pod that has a sandbox or a container. */
   pods(): ReadonlyMap<string, Sandbox | undefined> {
     const out = new Map<string, Sandbox | undefined>()

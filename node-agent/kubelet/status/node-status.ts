@@ -44,7 +44,9 @@ export const nodeLabels = (f: Pick<NodeFacts, 'architecture' | 'hostname'>): Rec
   'kubernetes.io/arch': f.architecture, 'kubernetes.io/os': 'linux', 'kubernetes.io/hostname': f.hostname, 'beta.kubernetes.io/arch': f.architecture, 'beta.kubernetes.io/os': 'linux',
 })
 
-export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve }): NodeStatus {
+export interface NodeImage { readonly tags: readonly string[]; readonly digests: readonly string[]; readonly sizeBytes: number }
+
+export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[] }): NodeStatus {
   const now = `${new Date(options.now).toISOString().slice(0, 19)}Z`
   const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
     const before = options.previous.find((c) => c.type === type)
@@ -66,6 +68,7 @@ export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: reado
       pressure('PIDPressure', ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'], ['KubeletHasSufficientPID', 'kubelet has sufficient PID available']),
       condition('Ready', options.ready.ok, options.ready.ok ? 'KubeletReady' : 'KubeletNotReady', options.ready.message),
     ],
+    ...(options.images?.length ? { images: options.images.map((i) => ({ names: [...i.digests, ...i.tags].slice(0, 5), sizeBytes: i.sizeBytes })) } : {}),
     nodeInfo: {
       architecture: f.architecture, bootID: f.bootId, containerRuntimeVersion: f.runtimeVersion, kernelVersion: f.kernelVersion, kubeProxyVersion: '', kubeletVersion: f.agentVersion,
       machineID: f.machineId, operatingSystem: 'linux', osImage: f.osImage, systemUUID: f.machineId,
