@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from 'node:net'
 import { run, runOk, start } from '../../shared/host/exec.ts'
 import { readIfThere } from '../../shared/host/files.ts'
-import { startContainerd, startDockerd, testFolder } from './daemons.ts'
+import { startContainerd, startDockerd, testFolder, type Daemon } from './daemons.ts'
 import { writeTestImage } from './images.ts'
 import { Kubectl, kubectls } from './kubectl.ts'
 
@@ -107,7 +107,7 @@ export class Cluster {
   readonly kubeconfig: string
   readonly controlPlane: Process
   readonly agent: Process
-  readonly engine: { readonly address: string; stop(): Promise<void> }
+  readonly engine: Daemon
   readonly options: ClusterOptions
   /** Node's network namespace, and the addresses of host and node on the link between them. */
   readonly netns: string
@@ -209,7 +209,7 @@ export class Cluster {
   /** Containers of ours on the engine, running ones only, pause containers not counted. */
   async runningContainers(): Promise<string[]> {
     const text = this.options.runtime === 'docker'
-      ? await runOk(['docker', '-H', this.engine.address, 'ps', '-q', '--no-trunc', '--filter', 'label=bramble.dev/kind=container'])
+      ? await runOk(['docker', '-H', this.engine.address, 'ps', '-q', '--no-trunc', '--filter', 'label=bramble.kind=container'])
       : await runOk(['ctr', '--address', this.engine.address, '-n', 'bramble', 'tasks', 'ls'])
     const lines = text.toString().trim().split('\n').filter(Boolean)
     return this.options.runtime === 'docker' ? lines : lines.slice(1).filter((l) => / RUNNING$/.test(l.trim())).map((l) => l.split(/\s+/)[0] as string)
@@ -221,7 +221,7 @@ export class Cluster {
    */
   async powerCut(): Promise<void> {
     if (this.options.runtime === 'docker') {
-      const ids = (await runOk(['docker', '-H', this.engine.address, 'ps', '-q', '--filter', 'label=bramble.dev/kind'])).toString().trim().split('\n').filter(Boolean)
+      const ids = (await runOk(['docker', '-H', this.engine.address, 'ps', '-q', '--filter', 'label=bramble.kind'])).toString().trim().split('\n').filter(Boolean)
       if (ids.length) await runOk(['docker', '-H', this.engine.address, 'kill', ...ids])
     } else {
       const ctr = (...args: string[]) => runOk(['ctr', '--address', this.engine.address, '-n', 'bramble', ...args])

@@ -1,0 +1,44 @@
+/** A node that runs short of memory: the pod that uses more than it asked for goes, the one that does not stays, the node says so and takes no pod that asks for nothing. */
+import { readFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Cluster, eventually } from '../testbed/cluster.ts'
+import { testImage } from '../testbed/images.ts'
+import { Kubectl, kubectls } from '../testbed/kubectl.ts'
+
+const Mi = 2 ** 20
+const kb = (text: string, name: string): number => 1024 * Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0)
+/** As the agent reckons it. */
+async function available(): Promise<number> {
+  const text = await readFile('/proc/meminfo', 'utf8')
+  return kb(text, 'MemFree') + kb(text, 'Inactive\\(file\\)')
+}
+
+let cluster: Cluster
+let kubectl: Kubectl
+beforeAll(async () => {
+  // So much below what is there now that only the greedy pod can bring the node there.
+  const threshold = Math.floor((await available()) / Mi) - 1500
+  cluster = await Cluster.start({ runtime: 'containerd', agentFlags: ['--eviction-hard', `memory.available<${threshold}Mi`, '--eviction-pressure-transition-period', '15s'] })
+  kubectl = new Kubectl((await kubectls()).at(-1) as { version: string; path: string }, cluster.kubeconfig)
+})
+afterAll(async () => { await cluster?.stop() })
+
+const pod = (name: string, command: string, request: string): object => ({
+  apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'm', image: testImage, command: ['sh', '-c', command], resources: { requests: { memory: request } }, volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', emptyDir: { medium: 'Memory' } }] },
+})
+const node = (path: string): Promise<string> => kubectl.run(['get', 'node', 'pi-1', '-o', `jsonpath=${path}`])
+const pressure = '{.status.conditions[?(@.type=="MemoryPressure")].status}'
+
+it('evicts the greedy pod alone', async () => {
+  await kubectl.apply([pod('modest', 'sleep 1000000', '64Mi'), pod('greedy', 'dd if=/dev/zero of=/v/x bs=1M count=3000; sleep 1000000', '16Mi')])
+  await kubectl.run('wait --for=condition=Ready pod/modest --timeout=60s')
+  await eventually('greedy is evicted', async () => (await kubectl.said(['get', 'pod', 'greedy', '-o', 'jsonpath={.status.reason}'])).out === 'Evicted', 90_000)
+  expect(await kubectl.run(['get', 'pod', 'greedy', '-o', 'jsonpath={.status.message}'])).toMatch(/^The node was low on resource: memory\. Threshold quantity: \d+Mi, available: .*Container m was using \d+[KM]i, request is 16Mi, has larger consumption of memory\. $/)
+  expect(await kubectl.run(['get', 'pod', 'greedy', '-o', 'jsonpath={.status.conditions[?(@.type=="DisruptionTarget")].reason}'])).toBe('TerminationByKubelet')
+  expect(await node(pressure)).toBe('True')
+  await eventually('the node is tainted', async () => (await node('{.spec.taints[*].key}')).includes('node.kubernetes.io/memory-pressure'))
+  expect(await kubectl.run(['get', 'events', '--field-selector', 'involvedObject.name=greedy,reason=Evicted', '-o', 'jsonpath={.items[*].type}'])).toBe('Warning')
+  expect(await kubectl.run(['get', 'pod', 'modest', '-o', 'jsonpath={.status.phase}'])).toBe('Running')
+  await eventually('the shortage is over', async () => (await node(pressure)) === 'False' && !(await node('{.spec.taints[*].key}')).includes('memory-pressure'), 60_000)
+  await kubectl.run('delete pod modest greedy')
+})
