@@ -30,6 +30,9 @@ async function one(pid: number): Promise<Cost> {
   return { anonymous: field(rollup ?? '', 'Anonymous') * 1024, pss: field(rollup ?? '', 'Pss') * 1024, cpu: ticks / hertz, written: field(io ?? '', 'write_bytes') }
 }
 
+/** Cost of one process, whatever it has started. */
+export const costAlone = (pid: number): Promise<Cost> => one(pid)
+
 /** Cost of a process and everything it started that still runs. */
 export async function costOf(pid: number): Promise<Cost> {
   const all = [await one(pid), ...(await Promise.all((await children(pid)).map((c) => ignore(one(c), 'it ended while we looked')))).filter((c) => c !== undefined)]

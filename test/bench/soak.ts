@@ -6,13 +6,13 @@ import type { Cluster } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import { ignore } from '../../shared/base/ignore.ts'
 import { openApi, type Api } from './api.ts'
-import { costOf } from './process-cost.ts'
+import { costAlone } from './process-cost.ts'
 
 export interface SoakRow { readonly work: string; readonly kubernetes: string; readonly target: string; readonly here: string }
 
 interface Sample {
   readonly pods: number
-  /** Bytes, child processes included. */
+  /** Bytes of anonymous memory. */
   readonly agent: number
   readonly controlPlane: number
   readonly handles: number
@@ -41,7 +41,8 @@ async function foldersBelow(folder: string): Promise<number> {
 }
 
 async function sample(cluster: Cluster, pods: number): Promise<Sample> {
-  const [agent, controlPlane] = await Promise.all([costOf(cluster.agent.pid), costOf(cluster.controlPlane.pid)])
+  // Alone: the programs an agent happens to run at the moment of a look come and go.
+  const [agent, controlPlane] = await Promise.all([costAlone(cluster.agent.pid), costAlone(cluster.controlPlane.pid)])
   const v1 = await exists('/sys/fs/cgroup/memory')
   return {
     pods, agent: agent.anonymous, controlPlane: controlPlane.anonymous, handles: (await readdir(`/proc/${cluster.agent.pid}/fd`)).length,
