@@ -1,4 +1,5 @@
 /** dockerd and containerd killed under running pods and started again: containers live on, what ended meanwhile is found, what is not ours is not touched. */
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runOk } from '../../shared/host/exec.ts'
 import { Cluster, eventually } from '../testbed/cluster.ts'
@@ -23,12 +24,14 @@ describe.each(['containerd', 'docker'] as const)('%s killed under running pods',
   const engine = (...args: string[]): Promise<Buffer> => runOk(runtime === 'docker' ? ['docker', '-H', cluster.engine.address, ...args] : ['ctr', '--address', cluster.engine.address, '-n', 'user', ...args])
 
   it('goes on with them, tells the node is not Ready meanwhile, and leaves a user\'s own container alone', async () => {
-    if (runtime === 'docker') await engine('run', '--detach', '--name=mine', '--network=none', testImage, 'sleep', '1000000')
+    // runc's state of a container is the machine's, whatever daemon started it: the name is of this run alone.
+    const name = `mine-${randomUUID()}`
+    if (runtime === 'docker') await engine('run', '--detach', `--name=${name}`, '--network=none', testImage, 'sleep', '1000000')
     else {
       await engine('images', 'import', `${cluster.dir}/agent/images/test.tar`)
-      await engine('run', '--detach', testImage, 'mine', 'sleep', '1000000')
+      await engine('run', '--detach', testImage, name, 'sleep', '1000000')
     }
-    const own = (): Promise<string> => engine(...(runtime === 'docker' ? ['ps', '--filter=name=mine', '--format={{.ID}} {{.State}}'] : ['tasks', 'ls'])).then((b) => b.toString())
+    const own = (): Promise<string> => engine(...(runtime === 'docker' ? ['ps', `--filter=name=${name}`, '--format={{.ID}} {{.State}}'] : ['tasks', 'ls'])).then((b) => b.toString())
     const mine = await own()
     await kubectl.apply([
       pod('steady', 'i=0; while true; do i=$((i+1)); echo $i; sleep 0.2; done', 'Always', { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 30 } }),

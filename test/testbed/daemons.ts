@@ -81,7 +81,10 @@ async function daemon(options: { name: string; dir: string; argv: readonly strin
   }
 }
 
-/** Ends the processes that name the folder on their command line (shims, their containers' init), then unmounts what is mounted in it. */
+/**
+ * Ends the processes that name the folder on their command line (shims, their containers' init), has runc forget their containers, then
+ * unmounts what is mounted in it. runc's state and cgroups lie outside of the folder: left there, the next container of the name could not start.
+ */
 async function sweep(dir: string): Promise<void> {
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
@@ -89,6 +92,10 @@ async function sweep(dir: string): Promise<void> {
     if (!args.includes('containerd-shim') || !args.includes(`${dir}/`)) continue
     for (const child of await childrenOf(name)) killQuietly(child)
     killQuietly(Number(name))
+    const argv = args.split('\0')
+    const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? ''
+    const [namespace, id] = [after('-namespace'), after('-id')]
+    if (namespace && id) await run(['runc', '--root', `/run/containerd/runc/${namespace}`, 'delete', '--force', id])
   }
   await unmountUnder(dir)
 }
