@@ -35,14 +35,16 @@ runtimeConformance('containerd', 'engine', async (): Promise<Fixture> => {
   const image = await writeTestImage(tar)
   await runtime.importImage(tar)
   const other = (...args: string[]): string[] => ['ctr', '--address', engine.address, '--namespace', 'other', ...args]
+  // runc's state is the machine's: an interrupted run may have left another of a fixed name.
+  const theirs = `theirs-${process.pid}`
   return {
     runtime: () => runtime, dir: engine.dir, image,
     restartAgent: async () => { const old = runtime; await old.abandon(); runtime = make() },
     restartEngine: async () => { await engine.kill(); await engine.restart() },
     foreign: {
-      make: async () => { await runOk(other('images', 'import', tar)); await runOk(other('run', '--detach', testImage, 'theirs', 'sleep', '1000')) },
-      runs: async () => /theirs\s+\d+\s+RUNNING/.test((await runOk(other('tasks', 'ls'))).toString()),
-      remove: async () => { await run(other('tasks', 'delete', '--force', 'theirs')); await run(other('containers', 'delete', 'theirs')) },
+      make: async () => { await runOk(other('images', 'import', tar)); await runOk(other('run', '--detach', testImage, theirs, 'sleep', '1000')) },
+      runs: async () => /^theirs-\d+\s+\d+\s+RUNNING/m.test((await runOk(other('tasks', 'ls'))).toString()),
+      remove: async () => { await run(other('tasks', 'delete', '--force', theirs)); await run(other('containers', 'delete', theirs)) },
     },
     stop: async () => { await runtime.close(); await engine.stop() },
   }
