@@ -11,7 +11,7 @@ import type { LogLimits } from './log-room.ts'
 import { LogWatch } from './logs.ts'
 import { parseTasks, type EngineEvent } from './parse.ts'
 import { isHeld, type ContainerRecord, type ExitRecord, type Records } from './records.ts'
-import { recover } from './recover.ts'
+import { recover, type Task } from './recover.ts'
 import { removeRoots } from './rootfs.ts'
 import { signalNumber } from '../signals.ts'
 import type { Held, Holders } from './holder.ts'
@@ -31,7 +31,15 @@ export interface Entry {
   readonly exitSeen: () => void
 }
 
-export interface TableOptions { readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
+/** What the engine says it has, at one time or a little later. */
+export interface EngineView { /** Ids of the containers that carry our label. */ readonly containers: readonly string[]; readonly tasks: ReadonlyMap<string, Task> }
+
+export async function viewEngine(engine: argv.Engine): Promise<EngineView> {
+  const [tasks, containers] = await Promise.all([runOk(argv.tasks(engine)), runOk(argv.containers(engine))])
+  return { tasks: parseTasks(tasks.toString()), containers: containers.toString().split('\n').map((l) => l.trim()).filter(Boolean) }
+}
+
+export interface TableOptions { readonly view: () => Promise<EngineView>; readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
 type ExitEvent = Extract<EngineEvent, { exitCode: number }>
 
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
@@ -68,12 +76,16 @@ export class ContainerTable {
     for (const { record, exit, startedAt, pid } of whole) this.add(record, { exit, startedAt, pid })
   }
 
-  /** Makes the table agree with the engine: after a start, and each time events may have been missed. */
+  /**
+   * Makes the table agree with the engine: after a start, and each time events may have been missed. The engine's answer is older than its arrival: of what
+   * was started or came meanwhile it says nothing that may be acted on.
+   */
   async reconcile(): Promise<void> {
-    const { engine } = this.#o
-    const [tasks, containers] = await Promise.all([runOk(argv.tasks(engine)), runOk(argv.containers(engine))])
-    const known = this.all().filter((e) => e.pid !== undefined || e.exit !== undefined || !this.#starting.has(e.record.id)).map((e) => ({ id: e.record.id, ended: e.exit !== undefined }))
-    const steps = recover(known, containers.toString().split('\n').map((l) => l.trim()).filter((id) => id !== '' && !this.#starting.has(id)), parseTasks(tasks.toString()))
+    const settled = new Set(this.all().filter((e) => !this.#starting.has(e.record.id)))
+    const { containers, tasks } = await this.#o.view()
+    const known = this.all().filter((e) => settled.has(e)).map((e) => ({ id: e.record.id, ended: e.exit !== undefined }))
+    const ours = new Set(known.map((k) => k.id))
+    const steps = recover(known, containers.filter((id) => ours.has(id) || !this.#entries.has(id)), tasks)
     await Promise.all(steps.map(async (step) => {
       const entry = this.#entries.get(step.id)
       switch (step.do) {
@@ -125,7 +137,7 @@ export class ContainerTable {
         // A start that was asked for by an agent killed since, and counted as lost: it must not run beside its successor.
         entry.startedAt ??= this.#o.clock.now()
         if (entry.exit) this.#background(id, () => this.#discard(id, true))
-        else if (!this.#starting.has(id)) this.#background(id, () => this.reconcile())
+        else if (!this.#starting.has(id) && entry.pid === undefined) this.#background(id, () => this.reconcile())
         return
       case 'exit': case 'delete': {
         const exit: ExitEvent = event

@@ -15,7 +15,7 @@ import {
 } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { cgroupStats } from './cgroup.ts'
-import { ContainerTable, heldOf, type Entry } from './container-table.ts'
+import { ContainerTable, heldOf, viewEngine, type Entry } from './container-table.ts'
 import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
 import { Holders } from './holder.ts'
@@ -69,7 +69,7 @@ export class ContainerdRuntime implements Runtime {
     this.#records = new Records(options.dataDir)
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
-    this.#table = new ContainerTable({ logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
+    this.#table = new ContainerTable({ view: () => viewEngine(this.#engine), logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },
