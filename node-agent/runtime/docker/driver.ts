@@ -118,10 +118,16 @@ export class DockerRuntime implements Runtime {
 
   async #relist(): Promise<void> {
     this.#images = undefined
+    const before = new Set(this.#all.keys())
     const ids = (await runOk(argv.ids(this.#engine))).toString().split('\n').filter(Boolean)
     const found = ids.length === 0 ? [] : parseInspect((await run(argv.inspect(this.#engine, ids))).stdout.toString(), this.#engine.owner)
-    this.#all.clear()
-    for (const i of found) this.#all.set(idOf(i), i)
+    // The answer is older than its arrival: what came meanwhile is not in it, and what ended meanwhile still runs in it.
+    const there = new Set(found.map(idOf))
+    for (const id of before) if (!there.has(id)) this.#all.delete(id)
+    for (const i of found) {
+      const now = this.#all.get(idOf(i))
+      if (now === undefined ? !before.has(idOf(i)) : !hasEnded(now)) this.#all.set(idOf(i), i)
+    }
   }
 
   #onEvent(line: string): void {
@@ -147,8 +153,7 @@ export class DockerRuntime implements Runtime {
     if (found) {
       const before = this.#all.get(idOf(found))
       this.#all.set(idOf(found), found)
-      const ended = (i: Inspected | undefined): boolean => i?.kind === 'container' && i.container.state === 'exited'
-      if (found.kind === 'container' && ended(found) && !ended(before)) this.#emit({ type: 'exited', containerId: found.container.id, podUid: found.container.podUid })
+      if (found.kind === 'container' && hasEnded(found) && !(before && hasEnded(before))) this.#emit({ type: 'exited', containerId: found.container.id, podUid: found.container.podUid })
     } else if (/No such/i.test(result.stderr.toString())) this.#all.delete(id)
     for (const wake of [...this.#changed]) wake()
     return found
@@ -445,5 +450,7 @@ export class DockerRuntime implements Runtime {
   #emit(event: RuntimeEvent): void { for (const queue of this.#listeners) queue.push(event) }
 }
 
+/** Nothing that has ended runs again. */
+const hasEnded = (i: Inspected): boolean => (i.kind === 'sandbox' ? i.sandbox.state === 'not-ready' : i.container.state === 'exited')
 const idOf = (i: Inspected): string => (i.kind === 'sandbox' ? i.sandbox.id : i.container.id)
 const digest = (...parts: readonly (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 40)
