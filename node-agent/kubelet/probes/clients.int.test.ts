@@ -2,7 +2,9 @@
 import { createServer as createHttp, type Server as HttpServer } from 'node:http'
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createTcp, type AddressInfo, type Server } from 'node:net'
+import { createServer as createTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createCa } from '../../../shared/pki/certificates.ts'
 import { grpcProbe } from './grpc-client.ts'
 import { httpProbe } from './http-client.ts'
 import { tcpProbe } from './tcp-client.ts'
@@ -77,7 +79,7 @@ describe('HTTP', () => {
     const port = await listening(createHttp((req, res) => {
       seen.push({ url: req.url, ...req.headers })
       // The body never ends.
-      res.writeHead(Number(req.url!.slice(1)) || 200, { Location: '/' }).write('begun')
+      res.writeHead(Number(req.url!.slice(1)) || 200).write('begun')
     }))
     const probe = (path: string) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path, headers: [{ name: 'Host', value: 'shop.example' }, { name: 'X-Probe', value: 'a' }] }, 2000)
     expect(await probe('/200')).toEqual({ ok: true, output: '' })
@@ -85,6 +87,43 @@ describe('HTTP', () => {
     expect(await probe('/404')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 404' })
     expect(await probe('/500')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 500' })
     expect(seen[0]).toMatchObject({ host: 'shop.example', 'x-probe': 'a', 'user-agent': 'kube-probe/1.33' })
+  })
+
+  it('follows redirects on the same host, ten at most, and tells of one that leads elsewhere', async () => {
+    const port = await listening(createHttp((req, res) => {
+      const to: Record<string, string> = { '/moved': '/gone?x=1', '/elsewhere': 'http://other.example/', '/round': '/round', '/fine': '/ok' }
+      const location = to[req.url!]
+      res.writeHead(location ? 302 : req.url!.startsWith('/gone') ? 410 : 200, location ? { Location: location } : {}).end()
+    }))
+    const probe = (path: string) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path, headers: [] }, 2000)
+    expect(await probe('/fine')).toEqual({ ok: true, output: '' })
+    expect(await probe('/moved')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 410' })
+    expect(await probe('/elsewhere')).toEqual({ ok: true, output: 'Probe terminated redirects', warning: true })
+    expect(await probe('/round')).toEqual({ ok: false, output: 'Get "/round": stopped after 10 redirects' })
+  })
+
+  it('speaks TLS without asking who answers, sends what it was told and nothing beside it', async () => {
+    const { keyPem, certPem } = await createCa({ commonName: 'somebody' }, { now: Date.now(), ttl: 3_600_000 })
+    const heads: string[] = []
+    const port = await listening(createTls({ key: keyPem, cert: certPem }, (socket) => socket.on('error', () => undefined).once('data', (d: Buffer) => { heads.push(d.toString()); socket.end('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n') })))
+    const probe = (path: string, headers: { name: string; value: string }[]) => httpProbe({ scheme: 'https', host: '127.0.0.1', port, path, headers }, 2000)
+    expect(await probe('a b/é?q=1', [{ name: 'X-Two', value: '1' }, { name: 'X-Two', value: '2' }, { name: 'User-Agent', value: '' }])).toEqual({ ok: true, output: '' })
+    expect(heads).toEqual([`GET /a%20b/%C3%A9?q=1 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: */*\r\nX-Two: 1\r\nX-Two: 2\r\nConnection: close\r\n\r\n`])
+    expect((await probe('/', [{ name: 'X-Evil', value: 'a\r\nHost: other' }])).output).toBe(`Get "https://127.0.0.1:${port}/": net/http: invalid header field value for "X-Evil"`)
+    expect(heads.length).toBe(1)
+  })
+
+  it('says what is wrong with what is no HTTP, in pieces or whole', async () => {
+    const answers = (pieces: readonly string[]) => listening(createTcp((socket) => {
+      socket.on('error', () => undefined).resume()
+      const next = (i: number): void => { if (i === pieces.length) socket.end(); else socket.write(pieces[i]!, () => setImmediate(next, i + 1)) }
+      next(0)
+    }))
+    const probe = async (...pieces: string[]) => { const port = await answers(pieces); return (await httpProbe({ scheme: 'http', host: '127.0.0.1', port, path: '/', headers: [] }, 2000)).output.replace(`Get "http://127.0.0.1:${port}/": `, '') }
+    expect(await probe('HT', 'TP/1', '.1 2', '00 OK\r\n')).toBe('')
+    expect(await probe('SSH-2.0-OpenSSH\r\n')).toBe('net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-OpenSSH\\r"')
+    expect(await probe('HTTP/1.1')).toBe('EOF')
+    expect(await probe('HTTP/1.1 302 Found\r\n', `X: ${'x'.repeat(70_000)}`)).toBe('net/http: HTTP/1.x transport connection broken: the head of the response is too long')
   })
 
   it('names a closed port and a server that does not answer', async () => {

@@ -1,17 +1,27 @@
 /** One HTTP GET as upstream's `pkg/probe/http` does it: a connection of its own, certificates not verified, 200 to 399 is success. */
-import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
 import type { Millis } from '../../../shared/base/brands.ts'
+import { EndOfStream, getHead, hasLineBreak, MalformedResponse, type Head } from './http-head.ts'
 import { dialError } from './tcp-client.ts'
 
 export interface HttpProbe { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number; readonly path: string; readonly headers: readonly { name: string; value: string }[] }
-export interface ProbeAnswer { readonly ok: boolean; readonly output: string }
+/** `warning`: a success that upstream tells of (event ProbeWarning), with `output`. */
+export interface ProbeAnswer { readonly ok: boolean; readonly output: string; readonly warning?: true }
 
-/** Never rejects. */
+/** Upstream's `RedirectChecker`: so many, and only on the same host. */
+const maxRedirects = 10
+
+/** Never rejects. Redirects are followed on the same host; one that leads elsewhere counts as an answer. */
 export async function httpProbe(probe: HttpProbe, timeout: Millis): Promise<ProbeAnswer> {
-  const answer = await get(probe, 'kube-probe/1.33', timeout)
-  if (answer.code === undefined) return { ok: false, output: answer.problem }
-  return answer.code >= 200 && answer.code < 400 ? { ok: true, output: '' } : { ok: false, output: `HTTP probe failed with statuscode: ${answer.code}` }
+  let target = probe
+  for (let followed = 0; ; followed++) {
+    const answer = await get(target, 'kube-probe/1.33', timeout)
+    if (answer.code === undefined) return { ok: false, output: answer.problem }
+    if (answer.code < 200 || answer.code >= 400) return { ok: false, output: `HTTP probe failed with statuscode: ${answer.code}` }
+    const next = answer.code >= 300 && answer.location !== undefined ? redirected(target, answer.location) : undefined
+    if (next === undefined) return answer.code >= 300 ? { ok: true, output: 'Probe terminated redirects', warning: true } : { ok: true, output: '' }
+    if (followed + 1 >= maxRedirects) return { ok: false, output: `Get "${answer.location}": stopped after 10 redirects` }
+    target = next
+  }
 }
 
 /**
@@ -24,27 +34,39 @@ export async function httpHook(hook: HttpProbe, timeout: Millis): Promise<string
   return first.code === undefined ? first.problem : undefined
 }
 
-type Answer = { readonly code: number } | { readonly code?: undefined; readonly problem: string; /** The other end does not speak TLS. */ readonly plain: boolean }
+const authority = (probe: HttpProbe): string => `${probe.host.includes(':') ? `[${probe.host}]` : probe.host}:${probe.port}`
+const urlOf = (probe: HttpProbe): string => `${probe.scheme}://${authority(probe)}${probe.path.startsWith('/') ? '' : '/'}${probe.path}`
 
-function get(probe: HttpProbe, agent: string, timeout: Millis): Promise<Answer> {
-  const host = probe.host.includes(':') ? `[${probe.host}]` : probe.host
+/** Undefined where it leads to another host, or nowhere. */
+function redirected(from: HttpProbe, location: string): HttpProbe | undefined {
+  const url = URL.canParse(location, urlOf(from)) ? new URL(location, urlOf(from)) : undefined
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname.replace(/^\[|\]$/g, '') !== from.host) return undefined
+  const scheme = url.protocol === 'https:' ? 'https' : 'http'
+  return { ...from, scheme, port: Number(url.port || (scheme === 'https' ? 443 : 80)), path: `${url.pathname}${url.search}` }
+}
+
+type Answer = Head | { readonly code?: undefined; readonly problem: string; /** The other end does not speak TLS. */ readonly plain: boolean }
+
+/** The headers of the request: those asked for, and Go's where the name is not among them. An empty User-Agent or Accept is left out, as upstream documents. */
+function headersOf(probe: HttpProbe, agent: string): { name: string; value: string }[] {
+  const asked = new Set(probe.headers.map((h) => h.name.toLowerCase()))
+  const own = [{ name: 'Host', value: authority(probe) }, { name: 'User-Agent', value: agent }, { name: 'Accept', value: '*/*' }].filter((h) => !asked.has(h.name.toLowerCase()))
+  const given = probe.headers.filter((h) => h.name.toLowerCase() !== 'connection' && (h.value !== '' || !/^(user-agent|accept)$/i.test(h.name)))
+  return [...own, ...given, { name: 'Connection', value: 'close' }]
+}
+
+async function get(probe: HttpProbe, agent: string, timeout: Millis): Promise<Answer> {
   const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`
-  const url = `${probe.scheme}://${host}:${probe.port}${path}`
-  const headers: Record<string, string> = { 'user-agent': agent, accept: '*/*', connection: 'close' }
-  for (const h of probe.headers) headers[h.name.toLowerCase()] = h.value
-  return new Promise((resolve) => {
-    const options = { host: probe.host, port: probe.port, path, headers, agent: false as const, signal: AbortSignal.timeout(timeout) }
-    const request = (probe.scheme === 'https' ? httpsRequest : httpRequest)(probe.scheme === 'https' ? { ...options, rejectUnauthorized: false } : options)
-    request.on('response', (response) => {
-      // The status says it all: the body is not waited for.
-      response.destroy()
-      resolve({ code: response.statusCode ?? 0 })
-    })
-    request.on('error', (e: NodeJS.ErrnoException) => {
-      const late = e.name === 'AbortError' || e.name === 'TimeoutError'
-      const problem = `Get "${url}": ${late ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : dialError(e, `${host}:${probe.port}`)}`
-      resolve({ problem, plain: probe.scheme === 'https' && (e.code === 'EPROTO' || e.code === 'ERR_SSL_WRONG_VERSION_NUMBER') })
-    })
-    request.end()
-  })
+  const failed = (why: string, plain = false): Answer => ({ problem: `Get "${urlOf(probe)}": ${why}`, plain })
+  const broken = probe.headers.find((h) => hasLineBreak(h.value) || hasLineBreak(h.name))
+  if (broken) return failed(`net/http: invalid header field value for ${JSON.stringify(broken.name)}`)
+  try {
+    return await getHead({ scheme: probe.scheme, host: probe.host, port: probe.port, path, headers: headersOf(probe, agent) }, timeout)
+  } catch (e) {
+    const error = e as NodeJS.ErrnoException
+    if (e instanceof EndOfStream) return failed('EOF')
+    if (e instanceof MalformedResponse) return failed(`net/http: HTTP/1.x transport connection broken: ${e.message}`)
+    if (error.name === 'TimeoutError') return failed('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
+    return failed(dialError(error, authority(probe)), probe.scheme === 'https' && (error.code === 'EPROTO' || error.code === 'ERR_SSL_WRONG_VERSION_NUMBER'))
+  }
 }

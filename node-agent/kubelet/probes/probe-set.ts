@@ -104,6 +104,7 @@ export class ProbeSet {
     if (worker.stopped) return
     const { record, container, def } = target
     if (!answer.ok) this.#deps.event(record, 'Unhealthy', `${titles[kind]} probe failed: ${answer.output}`, def.name)
+    else if (answer.warning) this.#deps.event(record, 'ProbeWarning', `${titles[kind]} probe warning: ${answer.output}`, def.name)
     const before = worker.state.result
     worker.state = step(worker.state, answer.ok ? 'success' : 'failure', { success: probe.successThreshold ?? 1, failure: probe.failureThreshold ?? 3 })
     if (worker.state.result === before) return
