@@ -19,6 +19,7 @@ import { importArchives } from './image-archives.ts'
 import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { amountOf, type Signal } from './kubelet/eviction/signals.ts'
+import { lowerOwnOomScore } from './kubelet/resources/own-oom-score.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
 import type { NodeFacts, Reserve } from './kubelet/status/node-status.ts'
 import { createStaticPods, type StaticPods } from './kubelet/static-pods/static-pods.ts'
@@ -34,7 +35,7 @@ import { openNetworkGate } from './pod-network-gate.ts'
 import { createHostPorts } from './host-ports.ts'
 import { createProxy, type Proxy } from './proxy/proxy.ts'
 import { ContainerdRuntime } from './runtime/containerd/driver.ts'
-import { DockerRuntime } from './runtime/docker/driver.ts'
+import { DockerRuntime, systemdAdvice } from './runtime/docker/driver.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
 export interface RunningNode {
@@ -48,16 +49,18 @@ const writeSysctl = (key: string, value: string): Promise<void> => writeFile(joi
 const stateDir = (config: AgentConfig): string => `/run/bramble/${createHash('sha256').update(config.dataDir).digest('hex').slice(0, 8)}`
 
 async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
-  const docker = (): Runtime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
+  const docker = (): DockerRuntime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
   if (config.runtime === 'docker') return docker()
   if (config.runtime === 'auto') {
     const candidate = docker()
     try {
-      host.log.info('docker answers and is used', { version: await candidate.version() })
+      const version = await candidate.version()
+      if (await candidate.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
+      host.log.info('docker answers and is used', { version })
       return candidate
     } catch (e) {
       await candidate.close()
-      host.log.info('docker does not answer; containerd is used', { error: messageOf(e) })
+      host.log.info('docker cannot be used; containerd is', { error: messageOf(e) })
     }
   }
   return new ContainerdRuntime({
@@ -119,6 +122,7 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
 export async function startNode(config: AgentConfig, host: Host, version: string): Promise<RunningNode> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(stateDir(config), { recursive: true, mode: 0o700 })
+  await lowerOwnOomScore(systemFileTree, host.log)
   const link = await createLink({
     host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, newKey: newKeyApart(process.argv[1] ?? ''), ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
   })
@@ -131,7 +135,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const kubelet = createKubelet({
     hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: {
-      eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+      eviction: config.eviction, enforceAllocatable: config.enforceAllocatable, podPids: config.podPids, cgroupRoot: config.cgroupRoot, imageWatermarks: config.imageWatermarks, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()

@@ -13,6 +13,7 @@ import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
 import type { PodNetwork } from './hooks/sandbox-network.ts'
 import { createImageCollector } from './images/gc/collector.ts'
+import type { Watermarks } from './images/gc/plan.ts'
 import { createPuller } from './images/puller.ts'
 import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
@@ -22,7 +23,10 @@ import { newestSandbox } from './pod/plan.ts'
 import type { PodRecord } from './pod/record.ts'
 import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
 import { openCgroups, resizeCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { createClassCgroups, type ClassCgroups } from './resources/class-cgroups.ts'
+import { allPodsLimits, overReserved, type Enforcement } from './resources/node-allocatable.ts'
 import { podCgroup } from './resources/cgroup-numbers.ts'
+import { allocatedPod } from './resources/resize.ts'
 import type { NodeUsage } from '../../shared/streams/usage.ts'
 import { createUsageMeter } from './resources/usage.ts'
 import type { ContainerFiles } from './streams/container-files.ts'
@@ -30,9 +34,9 @@ import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { createEngineHealth } from './status/engine-health.ts'
 import { readNodeFacts } from './status/node-facts.ts'
 import { allocatableOf, defaultReserve, nodeLabels, nodeStatus, type NodeFacts, type Reserve } from './status/node-status.ts'
-import { createEvictionManager, readSignals } from './eviction/manager.ts'
+import { createEvictionManager, hurriedGrace, readSignals } from './eviction/manager.ts'
 import { defaultTransition } from './eviction/plan.ts'
-import { defaultHard, parseThresholds, type Readings, type Threshold } from './eviction/signals.ts'
+import { defaultHard, parseThresholds, withAllocatable, type Readings, type Threshold } from './eviction/signals.ts'
 import { usageOf } from './eviction/usage.ts'
 import { createMounter } from './volumes/mounter.ts'
 import { canRecursiveReadOnly } from './volumes/recursive-read-only.ts'
@@ -54,7 +58,12 @@ export interface KubeletConfig {
   readonly nodeIPs?: readonly string[]
   /** What pods may not have of this node, where it is not upstream's default. */
   readonly reserve?: (facts: NodeFacts) => Partial<Reserve>
-  readonly eviction?: { readonly thresholds: readonly Threshold[]; readonly transition: Millis }
+  readonly eviction?: { readonly thresholds: readonly Threshold[]; readonly transition: Millis; readonly softGrace?: Millis | undefined }
+  /** Whether all pods together are kept to what the node lets them have. Default `pods`. */
+  readonly enforceAllocatable?: Enforcement
+  /** Most process ids of one pod; undefined for no limit. */
+  readonly podPids?: number | undefined
+  readonly imageWatermarks?: Watermarks
   /** Sysctls that pods may set beside the safe ones: names, or `prefix*`. */
   readonly unsafeSysctls?: readonly string[]
   /** Registry hosts that speak plain HTTP. */
@@ -152,16 +161,22 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     sink.nodeStatus(status, nodeLabels(facts))
   }
 
+  const cgroupRoot = config.cgroupRoot ?? 'bramble'
+  const enforce = config.enforceAllocatable ?? 'pods'
+  const nodeEvent = (type: 'Normal' | 'Warning', reason: string, message: string): void => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() })
+  const thresholds = config.eviction?.thresholds ?? parseThresholds(defaultHard, '', '', () => 0)
+  const readings = machine.readings ?? (() => readSignals(files, dataDir, enforce === 'pods' ? `/${cgroupRoot}` : undefined))
+  let classes: ClassCgroups | undefined
   const evict = (record: PodRecord, message: string, grace: number | undefined): void => {
     record.failed = { reason: 'Evicted', message, grace, disrupted: true }
     event(record, 'Warning', 'Evicted', message)
     loop?.wake(record.ref.uid)
   }
   const eviction = createEvictionManager({
-    clock: host.clock, log, thresholds: config.eviction?.thresholds ?? parseThresholds(defaultHard, '', '', () => 0), transition: config.eviction?.transition ?? defaultTransition, changed: tellNode,
-    readings: machine.readings ?? (() => readSignals(files, dataDir)),
+    clock: host.clock, log, thresholds: enforce === 'pods' ? withAllocatable(thresholds) : thresholds, transition: config.eviction?.transition ?? defaultTransition, softGrace: config.eviction?.softGrace, changed: tellNode, event: nodeEvent,
+    readings,
     usage: (signal) => usageOf(signal, {
-      files, cgroupRoot: config.cgroupRoot ?? 'bramble', stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
+      files, cgroupRoot, stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
       pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && !r.failed && cache.pod(r.ref.uid).containers.some((c) => c.state === 'running') ? [{ pod: r.pod, uid: r.ref.uid, folders: [r.paths.root, r.paths.logs] }] : [])),
     }),
     reclaim: () => collector.reclaim(),
@@ -171,34 +186,35 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 
   const collector = createImageCollector({
     clock: host.clock, log, runtime, removed: (image) => puller.removed(image.id),
-    disk: async () => { const r = (await (machine.readings ?? (() => readSignals(files, dataDir)))())['nodefs.available']; return { availableBytes: r?.available ?? 1, capacityBytes: r?.capacity ?? 1 } },
+    disk: async () => { const r = (await readings())['nodefs.available']; return { availableBytes: r?.available ?? 1, capacityBytes: r?.capacity ?? 1 } },
     imagesInUse: () => cache.images(), references: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired ? allContainers(r.pod).map((c) => c.image ?? '') : [])),
-    event: (type, reason, message) => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() }),
+    event: nodeEvent, ...(config.imageWatermarks ? { watermarks: config.imageWatermarks } : {}),
   })
   const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
 
   const limits = createSizeLimits({
     files, clock: host.clock, log,
-    evict: (record, message) => evict(record, message, 0),
+    evict: (record, message) => evict(record, message, hurriedGrace),
   })
 
   const build = async (): Promise<PodLoop> => {
     const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
     const appArmor = (await files.read('/sys/module/apparmor/parameters/enabled'))?.trim() === 'Y'
-    // All pods that asked for nothing share what is left, upstream's weight of their class.
-    await cgroups?.ensure(`/${config.cgroupRoot ?? 'bramble'}/besteffort`, { cpuShares: 2 })
+    const inCgroups = (): Pod[] => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && r.setup.at !== 'none' && r.released === 'no' ? [allocatedPod(r.pod, r.allocation)] : []))
+    classes = cgroups && createClassCgroups({ clock: host.clock, cgroups, root: cgroupRoot, pods: inCgroups, limits: () => (facts ? allPodsLimits(facts, reserveOf(facts), enforce) : {}), event: nodeEvent })
+    await classes?.prepare()
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hasPause = (pod: Pod): boolean => runtime.name === 'docker' || (pod.spec?.shareProcessNamespace ?? false)
     const hooks = hookOrder({
-      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
+      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot, classes, podPids: config.podPids, hostname: options.nodeName,
       hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const executors = createExecutors({
       host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
       memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
-      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, hasPause(pod), id, container) },
+      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(cgroupRoot, pod), pod, hasPause(pod), id, container); await classes?.weigh() },
     })
     const probes = new ProbeSet({
       host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,
@@ -246,6 +262,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       // One tmpfs for all secrets and tokens, so that none ever reaches the flash, and no process is started for each.
       await mounter.tmpfs(memoryDir, { sizeBytes: memoryVolumeBytes, mode: 0o711 })
       await refreshNode()
+      const over = facts && overReserved(facts, reserveOf(facts))
+      if (over) throw new Error(over)
       loop = await build()
       const workers = loop
       // Listening before listing: a change between the two is then seen, at worst twice.
@@ -256,6 +274,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       supervisor.run('pods', (signal) => workers.run(signal))
       supervisor.run('resync', resync)
       supervisor.run('eviction', (signal) => eviction.run(signal))
+      const { enforce: keep } = classes ?? {}
+      if (keep) supervisor.run('allocatable', keep)
       supervisor.run('images', (signal) => collector.run(signal))
     },
     async stop() {

@@ -1,4 +1,5 @@
 /** What every {@link Runtime} promises, told as tests. Run over each implementation by `conformance.int.test.ts`. */
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -239,6 +240,14 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
         await pod({}, async (s) => {
           const { c } = await outputOf(s, { command: ['sh', '-c', 'exec awk \'BEGIN { x = "0123456789abcdef"; while (1) x = x x }\''], resources: { memoryBytes: 16 << 20 } })
           expect(c).toMatchObject({ exitCode: 137, oomKilled: true })
+        })
+      })
+
+      test('a child that is killed for memory is not the end of its parent, but on version 2, where all of a container goes', async () => {
+        await pod({}, async (s) => {
+          const { c, text } = await outputOf(s, { command: ['sh', '-c', 'awk \'BEGIN { x = "0123456789abcdef"; while (1) x = x x }\'; echo child $?'], resources: { memoryBytes: 16 << 20 } })
+          if (existsSync('/sys/fs/cgroup/cgroup.controllers')) expect(c).toMatchObject({ exitCode: 137, oomKilled: true })
+          else expect([c.exitCode, c.oomKilled, text]).toEqual([0, false, expect.stringContaining('child 137')])
         })
       })
 

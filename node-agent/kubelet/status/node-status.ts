@@ -29,13 +29,15 @@ export interface Reserve {
   /** For the system and for ourselves. */
   readonly cpuMilli: number
   readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly pids: number
   /** Kept free: the hard eviction thresholds. */
   readonly evictionMemoryBytes: number
   readonly evictionDiskBytes: number
 }
 
 /** Upstream's defaults: nothing reserved, its hard eviction thresholds kept free. */
-export const defaultReserve = (f: Pick<NodeFacts, 'diskBytes'>): Reserve => ({ maxPods: 110, cpuMilli: 0, memoryBytes: 0, evictionMemoryBytes: 100 << 20, evictionDiskBytes: f.diskBytes * 0.1 })
+export const defaultReserve = (f: Pick<NodeFacts, 'diskBytes'>): Reserve => ({ maxPods: 110, cpuMilli: 0, memoryBytes: 0, diskBytes: 0, pids: 0, evictionMemoryBytes: 100 << 20, evictionDiskBytes: f.diskBytes * 0.1 })
 
 export const allocatableOf = (f: NodeFacts, reserve: Reserve = defaultReserve(f)): { cpuMilli: number; memoryBytes: number } =>
   ({ cpuMilli: Math.max(0, f.cpus * 1000 - reserve.cpuMilli), memoryBytes: Math.max(0, f.memoryBytes - reserve.memoryBytes - reserve.evictionMemoryBytes) })
@@ -61,7 +63,7 @@ export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: reado
   return {
     addresses: [...f.addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: f.hostname }],
     capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(reserve.maxPods) },
-    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods) },
+    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods) },
     conditions: [
       pressure('MemoryPressure', ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
       pressure('DiskPressure', ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),

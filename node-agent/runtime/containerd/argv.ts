@@ -17,6 +17,9 @@ const ctr = (e: Engine, ...args: readonly string[]): string[] => ['ctr', '--addr
 export const version = (e: Engine): string[] => ctr(e, 'version')
 export const events = (e: Engine): string[] => ctr(e, 'events')
 export const createNamespace = (e: Engine): string[] => ctr(e, 'namespaces', 'create', e.namespace)
+export const namespaces = (e: Engine): string[] => ctr(e, 'namespaces', 'ls')
+/** Says whose the namespace is. */
+export const claimNamespace = (e: Engine, claim: string): string[] => ctr(e, 'namespaces', 'label', e.namespace, claim)
 /** Changes a label: its event tells that the event stream is connected. */
 export const markNamespace = (e: Engine, nonce: string): string[] => ctr(e, 'namespaces', 'label', e.namespace, `bramble.sync=${nonce}`)
 export const tasks = (e: Engine): string[] => ctr(e, 'tasks', 'ls')

@@ -1,5 +1,6 @@
 /** A container's cgroup as files: version 1 (a tree for each controller) and version 2 (one tree). */
-import { readText } from '../../../shared/host/tree.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
+import { readText, writeText } from '../../../shared/host/tree.ts'
 import type { ContainerStats } from '../runtime.ts'
 
 const root = '/sys/fs/cgroup'
@@ -12,6 +13,13 @@ const field = (text: string | undefined, name: string): number | undefined => {
 export async function oomKills(path: string): Promise<number> {
   const text = await readText(`${root}/memory${path}/memory.oom_control`) ?? await readText(`${root}${path}/memory.events`)
   return field(text, 'oom_kill') ?? 0
+}
+
+/** Lets the kernel end all of a container where it ends one process for memory: upstream's default, which only version 2 can keep. */
+export async function killAsGroup(path: string): Promise<void> {
+  const file = `${root}${path}/memory.oom.group`
+  // One that has ended at once is gone.
+  if (await readText(file) !== undefined) await ignore(writeText(file, '1'), 'the container may have ended meanwhile')
 }
 
 /** Every process in it. */

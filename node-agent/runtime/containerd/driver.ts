@@ -15,6 +15,7 @@ import {
 } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { cgroupStats } from './cgroup.ts'
+import { claim } from './claim.ts'
 import { ContainerTable, heldOf, type Entry } from './container-table.ts'
 import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
@@ -76,6 +77,7 @@ export class ContainerdRuntime implements Runtime {
       onLost: (message) => this.#emit({ type: 'down', message }),
       onConnected: async () => {
         this.#images.invalidate()
+        await claim(this.#engine, options.dataDir)
         await this.#table.reconcile()
         this.#emit({ type: 'resync' })
       },

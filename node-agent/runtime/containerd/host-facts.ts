@@ -15,6 +15,7 @@ export async function readHostFacts(): Promise<HostFacts> {
   return {
     capabilities: names.filter((_, bit) => (mask >> BigInt(bit)) & 1n).map((n) => `CAP_${n}`),
     oomScoreAdj: Number(score ?? 0),
+    unifiedCgroups: v2 !== undefined,
     swapAccounting: v1 !== undefined || (v2 !== undefined && (await readText('/proc/swaps') ?? '').split('\n').length > 2),
   }
 }

@@ -12,6 +12,7 @@ export const ownerLabel = 'bramble.owner'
 const docker = (e: Engine, ...args: readonly string[]): string[] => ['docker', '--host', e.host, ...args]
 const labels = (all: Readonly<Record<string, string>>): string[] => Object.entries(all).map(([k, v]) => `--label=${k}=${v}`)
 
+export const cgroupDriver = (e: Engine): string[] => docker(e, 'info', '--format', '{{.CgroupDriver}}')
 export const version = (e: Engine): string[] => docker(e, 'version', '--format', '{{.Server.Version}}')
 /** From `since` on, so that nothing is lost between a listing and the stream. */
 export const events = (e: Engine, since: string): string[] => docker(e, 'events', '--since', since, '--format', '{{json .}}',

@@ -10,7 +10,7 @@ import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { run, runOk, start } from '../../../shared/host/exec.ts'
 import { writeBusyboxImage } from '../../../shared/host/oci-archive.ts'
 import { makeFolder, readText, removeTree, writeText } from '../../../shared/host/tree.ts'
-import { cgroupStats, processesIn } from '../containerd/cgroup.ts'
+import { cgroupStats, killAsGroup, processesIn } from '../containerd/cgroup.ts'
 import { hostDevices } from '../containerd/devices.ts'
 import { readHostFacts } from '../containerd/host-facts.ts'
 import { lastError } from '../containerd/parse.ts'
@@ -39,6 +39,9 @@ export interface DockerOptions {
   readonly clock: Clock
   readonly log: Log
 }
+
+/** With that driver a cgroup is a unit of systemd's, made over its bus, and a pod's own cgroup cannot be the parent of its containers'. */
+export const systemdAdvice = 'it uses the systemd cgroup driver, which is not supported: set "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json and restart docker, or give the agent --runtime containerd'
 
 const pauseImage = 'bramble.local/pause:1'
 type Known = Extract<Inspected, { kind: 'container' }>
@@ -118,6 +121,7 @@ export class DockerRuntime implements Runtime {
 
   async #relist(): Promise<void> {
     this.#images = undefined
+    if (await this.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
     const ids = (await runOk(argv.ids(this.#engine))).toString().split('\n').filter(Boolean)
     const found = ids.length === 0 ? [] : parseInspect((await run(argv.inspect(this.#engine, ids))).stdout.toString(), this.#engine.owner)
     this.#all.clear()
@@ -154,6 +158,9 @@ export class DockerRuntime implements Runtime {
     return found
   }
 
+  /** `cgroupfs` or `systemd`. */
+  async cgroupDriver(): Promise<string> { return (await runOk(argv.cgroupDriver(this.#engine))).toString().trim() }
+
   async version(): Promise<string> { return (await runOk(argv.version(this.#engine))).toString().trim() }
 
   async runSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
@@ -166,13 +173,13 @@ export class DockerRuntime implements Runtime {
       const image = await (this.#pauseId ??= this.#ensurePause().catch((e: unknown) => { this.#pauseId = undefined; throw e }))
       const labels = { [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'sandbox', 'bramble.pod-uid': spec.podUid, 'bramble.sandbox-spec': JSON.stringify(spec) }
       const result = await run(argv.runPause(this.#engine, { name, image, spec, labels }))
-      if (result.exitCode !== 0 && !/is already in use/.test(result.stderr.toString())) {
-        await run(argv.remove(this.#engine, [name]))
+      if (result.exitCode !== 0 && !isTaken(result.stderr)) {
+        await this.#undo(name)
         const error = classifyStart(result.exitCode, result.stderr.toString())
         throw error.code === 'start-failed' ? new RuntimeError('create-failed', error.message) : error
       }
       const made = await this.#refresh(name)
-      if (made?.kind !== 'sandbox') throw new RuntimeError('create-failed', `pause container ${name} vanished`)
+      if (made?.kind !== 'sandbox') throw new RuntimeError('create-failed', isTaken(result.stderr) ? takenName(name) : `pause container ${name} vanished`)
       return made.sandbox
     })
   }
@@ -244,13 +251,19 @@ export class DockerRuntime implements Runtime {
     const result = argv.isStdinOnce(spec) && created.exitCode === 0 ? await run(argv.startContainer(this.#engine, name)) : created
     if (result.exitCode !== 0) {
       const error = classifyStart(result.exitCode, result.stderr.toString())
-      if (error.code !== 'start-failed') await run(argv.remove(this.#engine, [name]))
-      await this.#refresh(name)
-      throw error
+      if (error.code !== 'start-failed') await this.#undo(name)
+      const there = await this.#refresh(name)
+      throw isTaken(result.stderr) && !there ? new RuntimeError('create-failed', takenName(name)) : error
     }
     const made = await this.#refresh(name)
     if (made?.kind !== 'container') throw new RuntimeError('create-failed', `container ${name} vanished`)
+    await killAsGroup(made.cgroupPath)
     return made.container
+  }
+
+  /** Removes what a failed start may have left: only where it is ours, for a user may have made one of the name. */
+  async #undo(name: string): Promise<void> {
+    if (await this.#refresh(name)) await run(argv.remove(this.#engine, [name]))
   }
 
   async stopContainer(id: string, grace: Millis): Promise<void> {
@@ -332,10 +345,16 @@ export class DockerRuntime implements Runtime {
   async #killMarked(id: string, mark: string): Promise<void> {
     const known = this.#all.get(id)
     if (known?.kind !== 'container') return
-    for (const pid of await processesIn(known.cgroupPath)) {
-      const env = await readText(`/proc/${pid}/environ`)
-      if (!env?.split('\0').includes(mark)) continue
-      try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+    let found = false
+    // On a busy machine the engine may start it only now.
+    for (let look = 0; look < 5 && !found; look++) {
+      if (look > 0) await this.#o.clock.sleep(100 * 2 ** look)
+      for (const pid of await processesIn(known.cgroupPath)) {
+        const env = await readText(`/proc/${pid}/environ`)
+        if (!env?.split('\0').includes(mark)) continue
+        found = true
+        try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+      }
     }
   }
 
@@ -445,5 +464,7 @@ export class DockerRuntime implements Runtime {
   #emit(event: RuntimeEvent): void { for (const queue of this.#listeners) queue.push(event) }
 }
 
+const isTaken = (stderr: Buffer): boolean => /is already in use/.test(stderr.toString())
+const takenName = (name: string): string => `the name ${name} is taken by a container that is not ours`
 const idOf = (i: Inspected): string => (i.kind === 'sandbox' ? i.sandbox.id : i.container.id)
 const digest = (...parts: readonly (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 40)

@@ -43,7 +43,7 @@ export function parseInspect(output: string, owner: string): Inspected[] {
       kind: 'container', stopSignal: c.Config.StopSignal || 'SIGTERM', tty: c.Config.Tty === true, cgroupPath: `${c.HostConfig.CgroupParent ?? ''}/${c.Id}`,
       container: {
         id: c.Id, sandboxId: l['bramble.sandbox'] ?? '', podUid: l['bramble.pod-uid'] ?? '', name: l['bramble.name'] ?? '', attempt: Number(l['bramble.attempt'] ?? 0), state: running ? 'running' : exited ? 'exited' : 'created',
-        createdAt, startedAt: failed ? undefined : time(s.StartedAt), finishedAt: exited ? time(s.FinishedAt) ?? createdAt : undefined, exitCode: exited ? Number(s.ExitCode ?? 0) : undefined, oomKilled: s.OOMKilled === true,
+        createdAt, startedAt: failed ? undefined : time(s.StartedAt), finishedAt: exited ? time(s.FinishedAt) ?? createdAt : undefined, exitCode: exited ? Number(s.ExitCode ?? 0) : undefined, oomKilled: s.OOMKilled === true && Number(s.ExitCode) === 137,
         message: text(s.Error) || undefined, imageId: c.Image, image: l['bramble.image'] ?? c.Image, pid: running ? pid : undefined,
       },
     }
