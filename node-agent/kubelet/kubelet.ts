@@ -17,6 +17,7 @@ import type { Watermarks } from './images/gc/plan.ts'
 import { createPuller } from './images/puller.ts'
 import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
+import { removeFollowed } from './pod/dead-containers.ts'
 import { createExecutors } from './pod/apply.ts'
 import { allContainers, containerNamed } from './pod/pod-facts.ts'
 import { newestSandbox } from './pod/plan.ts'
@@ -179,7 +180,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       files, cgroupRoot, stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
       pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && !r.failed && cache.pod(r.ref.uid).containers.some((c) => c.state === 'running') ? [{ pod: r.pod, uid: r.ref.uid, folders: [r.paths.root, r.paths.logs] }] : [])),
     }),
-    reclaim: () => collector.reclaim(),
+    // Containers before images, upstream's order.
+    reclaim: async () => await removeFollowed(cache.containers(), { runtime, log, dropped: (id) => cache.dropContainer(id) }) + await collector.reclaim(),
     runs: (uid) => cache.pod(uid).containers.some((c) => c.state === 'running'),
     evict: (uid, message, grace) => { const record = loop?.records.get(uid); if (record) evict(record, message, grace) },
   })
@@ -200,7 +202,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const build = async (): Promise<PodLoop> => {
     const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
     const appArmor = (await files.read('/sys/module/apparmor/parameters/enabled'))?.trim() === 'Y'
-    const inCgroups = (): Pod[] => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && r.setup.at !== 'none' && r.released === 'no' ? [allocatedPod(r.pod, r.allocation)] : []))
+    const inCgroups = (leaving: string | undefined): Pod[] => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && r.admitted && !r.failed && r.released === 'no' && r.ref.uid !== leaving ? [allocatedPod(r.pod, r.allocation)] : []))
     classes = cgroups && createClassCgroups({ clock: host.clock, cgroups, root: cgroupRoot, pods: inCgroups, limits: () => (facts ? allPodsLimits(facts, reserveOf(facts), enforce) : {}), event: nodeEvent })
     await classes?.prepare()
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)

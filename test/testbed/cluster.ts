@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly controlPlaneFlags?: readonly string[]
   readonly agentFlags?: readonly string[]
   readonly nodeName?: string
+  /** Holds everything of the cluster and of its engine, a disk of their own perhaps; a new folder where left out. */
+  readonly folder?: string
 }
 
 const sources = { controlPlane: [node, join(root, 'control-plane/main.ts')], nodeAgent: [node, join(root, 'node-agent/main.ts')] } as const
@@ -135,8 +137,10 @@ export class Cluster {
 
   /** Starts everything and waits until the node is Ready. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const dir = await testFolder('cluster')
-    const engine = options.runtime === 'docker' ? await startDockerd() : await startContainerd()
+    const dir = options.folder === undefined ? await testFolder('cluster') : join(options.folder, 'cluster')
+    await mkdir(dir, { recursive: true })
+    const at = options.folder === undefined ? undefined : join(options.folder, 'engine')
+    const engine = options.runtime === 'docker' ? await startDockerd(at) : await startContainerd(at)
     const cluster = new Cluster({ dir, apiPort: await freePort(), mqttPort: await freePort(), engine, options, slot })
     try {
       await cluster.#network()

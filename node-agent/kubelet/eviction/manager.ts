@@ -17,7 +17,7 @@ export interface EvictionDeps {
   readings(): Promise<Readings>
   /** What the pods of this node use of what `signal` is about. Asked only when one must go. */
   usage(signal: Signal): Promise<readonly PodUsage[]>
-  /** Makes room without ending anybody; the bytes that came free. Asked for a disk that is short. */
+  /** Makes room without ending anybody; more than nothing where some came free. Asked for a disk that is short. */
   reclaim(): Promise<number>
   /** Ends a pod for good; `grace` undefined leaves it its own. */
   evict(uid: string, message: string, grace: Millis | undefined): void

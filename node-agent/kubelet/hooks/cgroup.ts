@@ -27,6 +27,6 @@ export const cgroupHook = (options: CgroupHookOptions): PodHook => ({
     // A pod that nobody knows any more may have been of any class.
     const paths = pod ? [podCgroup(options.root, pod)] : ['', '/burstable', '/besteffort'].map((qos) => `/${options.root}${qos}/pod${ref.uid}`)
     for (const path of paths) if (options.cgroups && !(await options.cgroups.remove(path))) options.log.debug('cgroup is still busy', { path })
-    await options.classes?.weigh()
+    await options.classes?.weigh(ref.uid)
   },
 })

@@ -16,8 +16,8 @@ export interface ClassCgroupDeps {
   readonly cgroups: Pick<Cgroups, 'ensure' | 'resize' | 'weigh'>
   /** Name of the cgroup of all pods. */
   readonly root: string
-  /** Pods that have a cgroup now, as they were allocated. */
-  pods(): Iterable<Pod>
+  /** Pods that are to run here, as they were allocated, but for the one of this uid. */
+  pods(leaving: string | undefined): Iterable<Pod>
   /** What all pods may have together. */
   limits(): ResourceLimits
   /** About the node. */
@@ -29,8 +29,8 @@ export interface ClassCgroups {
   prepare(): Promise<void>
   /** Sets the limits of all pods together; again each minute while the kernel refuses, which it does while more is in use. Until `signal` aborts. */
   enforce(signal: AbortSignal): Promise<void>
-  /** Pods came, went or changed their size. Writes only where the weight differs. */
-  weigh(): Promise<void>
+  /** Pods came, went (`leaving` is the uid of one that does) or changed their size. Writes only where the weight differs. */
+  weigh(leaving?: string): Promise<void>
 }
 
 const retryEvery: Millis = 60_000
@@ -41,9 +41,9 @@ export function createClassCgroups(deps: ClassCgroupDeps): ClassCgroups {
   const burstable = `/${root}/burstable`
   let shares: number | undefined
 
-  const weigh = async (): Promise<void> => {
+  const weigh = async (leaving?: string): Promise<void> => {
     let milli = 0
-    for (const pod of deps.pods()) if (qosOf(pod) === 'Burstable') milli += podAmounts(pod).cpuRequest ?? 0
+    for (const pod of deps.pods(leaving)) if (qosOf(pod) === 'Burstable') milli += podAmounts(pod).cpuRequest ?? 0
     const now = milliToShares(milli)
     if (now === shares) return
     shares = now

@@ -153,7 +153,13 @@ export class DockerRuntime implements Runtime {
       this.#all.set(idOf(found), found)
       const ended = (i: Inspected | undefined): boolean => i?.kind === 'container' && i.container.state === 'exited'
       if (found.kind === 'container' && ended(found) && !ended(before)) this.#emit({ type: 'exited', containerId: found.container.id, podUid: found.container.podUid })
-    } else if (/No such/i.test(result.stderr.toString())) this.#all.delete(id)
+    } else if (/No such/i.test(result.stderr.toString())) {
+      // Taken away by hand while it ran: it is gone before the event of its end is looked into.
+      const before = this.#all.get(id)
+      this.#all.delete(id)
+      if (before?.kind === 'container') this.#emit({ type: 'removed', containerId: id, podUid: before.container.podUid })
+      else if (before) this.#emit({ type: 'resync' })
+    }
     for (const wake of [...this.#changed]) wake()
     return found
   }
