@@ -69,7 +69,7 @@ it('makes room by images before pods, offline too, and recovers by itself', asyn
   await eventually('the hog is evicted', async () => {
     // The node looks every ten seconds: until it sees the room it takes no pod.
     if ((await said()).includes('The node had condition')) await kubectl.run('delete pod hog')
-    await kubectl.said('apply -f -', hog)
+    await kubectl.said('create -f -', hog)
     return /^Evicted The node was low/.test(await said())
   }, 90_000, 500)
   expect(await kubectl.run(['get', 'pod', 'hog', '-o', 'jsonpath={.status.message}'])).toMatch(/^The node was low on resource: ephemeral-storage\. Threshold quantity: 120Mi, available: \d+[KM]i\. /)
