@@ -60,8 +60,17 @@ class Bench {
     return (await runOk(argv)).toString().split('\n').filter(Boolean).map((id) => `container ${id.slice(0, 12)}`)
   }
 
-  /** Processes named `sleep SECONDS` of this pod: as many as containers of the name run. */
+  /** Processes named `sleep SECONDS` of this pod: as many as containers of the name run. A container runs before its shell has got that far: the first is waited for. */
   async mains(seconds = 1_000_000): Promise<number> {
+    const deadline = performance.now() + 10_000
+    for (;;) {
+      const count = await this.#sleepers(seconds)
+      if (count > 0 || performance.now() > deadline) return count
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  async #sleepers(seconds: number): Promise<number> {
     const root = existsSync('/sys/fs/cgroup/pids') ? '/sys/fs/cgroup/pids' : '/sys/fs/cgroup'
     const classes = ['besteffort', 'burstable'].map((q) => `${root}/${this.tag}/${q}/pod${this.uid}`)
     const groups = (await Promise.all(classes.map(async (pod) => (await readdir(pod, { withFileTypes: true }).catch(() => [])).filter((e) => e.isDirectory()).map((e) => join(pod, e.name))))).flat()

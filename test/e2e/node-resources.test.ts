@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { run } from '../../shared/host/exec.ts'
 import { Cluster, eventually } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import { Kubectl, kubectls } from '../testbed/kubectl.ts'
@@ -20,7 +21,11 @@ describe.each(['containerd', 'docker'] as const)('a node on %s', (runtime) => {
     cluster = await Cluster.start({ runtime, agentFlags: ['--system-reserved', `memory=${Math.floor(kept / 2)},cpu=100m`, '--kube-reserved', `memory=${Math.ceil(kept / 2)},cpu=400m`, '--pod-max-pids', '40', '--cgroup-root', root, '--eviction-pressure-transition-period', '1s'] })
     kubectl = new Kubectl((await kubectls()).at(-1) as { version: string; path: string }, cluster.kubeconfig)
   })
-  afterAll(async () => { await cluster?.stop() })
+  afterAll(async () => {
+    await cluster?.stop()
+    // Cgroups go the innermost first; those of pods are gone.
+    await run(['find', '/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*/${root}*`, '-exec', 'rmdir', '{}', ';'])
+  })
   const cgroup = async (controller: string, path: string, v1: string, v2: string): Promise<string> => (await readFile(isV2 ? `/sys/fs/cgroup/${root}${path}/${v2}` : `/sys/fs/cgroup/${controller}/${root}${path}/${v1}`, 'utf8')).trim()
   const pod = (name: string, command: string, requests: object): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, restartPolicy: 'Never', containers: [{ name: 'm', image: testImage, command: ['sh', '-c', command], resources: { requests }, volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', emptyDir: { medium: 'Memory' } }] } })
   const of = async (name: string, path: string): Promise<string> => (await kubectl.said(['get', 'pod', name, '-o', `jsonpath=${path}`])).out
