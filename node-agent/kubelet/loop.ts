@@ -183,7 +183,7 @@ export class PodLoop {
     const { allocatable, ...facts } = this.#deps.admission()
     const why = reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) } })
     if (!why) return
-    record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}` }
+    record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}`, rejected: true }
     this.#deps.event(record, 'Warning', why.reason, why.message)
   }
 
@@ -218,14 +218,22 @@ export class PodLoop {
     for (const c of containers) {
       // One that ran before this process did has what its status says, and that is what was allocated.
       if (c.state === 'running' && !record.applied.has(c.id)) record.applied.set(c.id, record.allocation.get(c.name) ?? {})
-      if (c.state !== 'exited' || record.endedAt.has(c.id)) continue
+    }
+    await this.#readEnds(record, pod)
+    if (record.volumesDueAt !== undefined && record.volumesDueAt <= clock.monotonic()) { record.volumesStale = true; record.volumesDueAt = undefined }
+    // A container is probed once its start is complete, the postStart hook included.
+    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.postStart.has(c.id)), (c) => this.#wasReady(pod, c))
+  }
+
+  /** Until every container that has ended is known with its last words: one may end while another's are read, and none is told without them. */
+  async #readEnds(record: PodRecord, pod: StoredPod): Promise<void> {
+    const { clock } = this.#deps.host
+    const unread = (): Container | undefined => this.#deps.cache.pod(record.ref.uid).containers.find((c) => c.state === 'exited' && !record.endedAt.has(c.id))
+    for (let c = unread(); c; c = unread()) {
       record.endedAt.set(c.id, clock.monotonic() - Math.max(0, clock.now() - (c.finishedAt ?? clock.now())))
       const words = await readLastWords(this.#deps, record, pod, c)
       if (words !== '') record.messages.set(c.id, words)
     }
-    if (record.volumesDueAt !== undefined && record.volumesDueAt <= clock.monotonic()) { record.volumesStale = true; record.volumesDueAt = undefined }
-    // A container is probed once its start is complete, the postStart hook included.
-    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.postStart.has(c.id)), (c) => this.#wasReady(pod, c))
   }
 
   /** The API server knows this very container as ready: it ran before this process did. */
@@ -269,7 +277,7 @@ export class PodLoop {
       if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
     }
     const status: PodStatus = podStatus({
-      pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
+      pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages), images: record.resolved,
       failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
       sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
       startTime: record.startTime, now: clock.now(), previous: record.lastStatus,
@@ -278,7 +286,7 @@ export class PodLoop {
       pending: record.resizePending, inProgress: running.some((c) => { const def = containerNamed(pod, c.name); return def !== undefined && resizeOf(def, record.applied.get(c.id)) !== 'none' }), error: record.resizeError?.message,
     }, record.lastStatus?.conditions ?? [], clock.now())
     const disrupted = disruption(record, clock.now())
-    if (disrupted) status.conditions = [...status.conditions ?? [], disrupted]
+    if (disrupted && status.phase === 'Failed') status.conditions = [...status.conditions ?? [], disrupted]
     if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
     if (deepEqual(status, record.lastStatus)) return
     record.lastStatus = status

@@ -16,6 +16,8 @@ export interface FileTree {
   read(path: string): Promise<string | undefined>
   /** The same as it is on disk. */
   readBytes(path: string): Promise<Buffer | undefined>
+  /** The last `bytes` bytes of a file, however long it is. */
+  readTail(path: string, bytes: number): Promise<Buffer | undefined>
   /** Writes in place. `mode` is set whatever the umask. */
   write(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>
   /** Makes the folder and its parents; `mode` (whatever the umask) is that of the last one, and is set also where it was there. */
@@ -66,6 +68,15 @@ const pathOnly = 0o10000000
 export const systemFileTree: FileTree = {
   read: (path) => orUndefined(fs.readFile(path, 'utf8')),
   readBytes: (path) => orUndefined(fs.readFile(path)),
+  async readTail(path, bytes) {
+    const file = await orUndefined(fs.open(path))
+    if (!file) return undefined
+    try {
+      const { size } = await file.stat()
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, bytes)), 0, Math.min(size, bytes), Math.max(0, size - bytes))
+      return buffer.subarray(0, bytesRead)
+    } finally { await file.close() }
+  },
   async write(path, data, options = {}) {
     await fs.writeFile(path, data, options.mode === undefined ? {} : { mode: options.mode })
     if (options.mode !== undefined) await fs.chmod(path, options.mode)

@@ -12,7 +12,7 @@ import type { StoredPod } from './pod-facts.ts'
 
 export interface Trouble { readonly reason: string; readonly message: string }
 /** Why a pod failed for good. `grace`: what its containers have to end, where it is not what the pod says. */
-export interface Failure extends Trouble { readonly grace?: Millis | undefined; /** Ended for the node's sake, and by no fault of who made it: told by the condition DisruptionTarget. */ readonly disrupted?: boolean }
+export interface Failure extends Trouble { readonly grace?: Millis | undefined; /** Ended for the node's sake, and by no fault of who made it: told by the condition DisruptionTarget. */ readonly disrupted?: boolean; /** The node never took the pod. */ readonly rejected?: boolean }
 
 export interface PodRecord {
   readonly ref: PodRef
