@@ -12,7 +12,7 @@ import { reject, type AdmissionFacts } from './pod/admission.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
 import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
-import { createRecord, type PodRecord } from './pod/record.ts'
+import { createRecord, forgetImages, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
 import type { ProbeSet } from './probes/probe-set.ts'
@@ -125,6 +125,7 @@ export class PodLoop {
     const record = this.records.get(uid)
     if (record) {
       if (record.pod && (!deepEqual(record.pod.metadata.labels, pod.metadata.labels) || !deepEqual(record.pod.metadata.annotations, pod.metadata.annotations) || !deepEqual(record.pod.spec, pod.spec))) record.volumesStale = true
+      forgetImages(record, pod)
       record.pod = pod
       record.desired = true
       return

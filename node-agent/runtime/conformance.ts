@@ -38,7 +38,7 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
     afterAll(async () => { await f?.stop() })
     const rt = (): Runtime => f.runtime()
     const spec = (over: Partial<ContainerSpec> = {}): ContainerSpec => ({
-      name: 'main', attempt: 0, image: f.image, command: ['sleep', '1000'], args: undefined, workingDir: undefined, env: [], mounts: [], devices: [], resources: {}, oomScoreAdj: 0, stdin: false, stdinOnce: false, tty: false,
+      name: 'main', attempt: 0, image: f.image, imageName: 'as/it:asked', command: ['sleep', '1000'], args: undefined, workingDir: undefined, env: [], mounts: [], devices: [], resources: {}, oomScoreAdj: 0, stdin: false, stdinOnce: false, tty: false,
       logPath: join(f.dir, `log-${++serial}`),
       security: { supplementalGroups: [], privileged: false, readOnlyRootfs: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [], seccomp: { type: 'unconfined' } }, ...over,
     })

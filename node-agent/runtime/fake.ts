@@ -174,7 +174,7 @@ export class FakeRuntime implements Runtime {
     const now = this.#clock.now()
     const c: Mutable = {
       id, sandboxId, podUid: sandbox.s.podUid, name: spec.name, attempt: spec.attempt, state: 'running', createdAt: now, startedAt: now, finishedAt: undefined, exitCode: undefined,
-      oomKilled: false, message: undefined, imageId: image.id, image: image.tags[0] ?? image.id, pid: ++this.#pids,
+      oomKilled: false, message: undefined, imageId: image.id, image: spec.imageName, pid: ++this.#pids,
     }
     const held: Held = { c, spec, script, log: [], waiters: [], readers: [], timer: undefined }
     this.#containers.set(id, held)

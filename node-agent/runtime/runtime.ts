@@ -78,6 +78,8 @@ export interface ContainerSpec {
   readonly attempt: number
   /** Id of an image that is present ({@link Image.id}). */
   readonly image: string
+  /** The image as the pod names it: {@link Container.image} says it again. */
+  readonly imageName: string
   /** Replaces the image's entrypoint; undefined keeps it. */
   readonly command: readonly string[] | undefined
   /** Replaces the image's arguments; undefined keeps them unless `command` is given (Kubernetes' rule, not Docker's). */

@@ -19,7 +19,7 @@ import { advance, firstDelay } from './backoff.ts'
 import { ConfigError, containerSpec } from './container-spec.ts'
 import { noLimit, runLifecycleHook, type HookTarget } from './lifecycle-hooks.ts'
 import { minimumGrace, newestContainer, type Step, type StepMap, type StopCause } from './plan.ts'
-import { containerNamed, fieldPathOf, formatPod, type StoredPod } from './pod-facts.ts'
+import { containerNamed, fieldPathOf, formatPod, isChanged, type StoredPod } from './pod-facts.ts'
 import type { PodRecord } from './record.ts'
 import { unsupportedFields } from './security.ts'
 
@@ -50,6 +50,7 @@ export type Executors = { readonly [K in keyof StepMap]: (record: PodRecord, pod
 
 function stopMessage(name: string, cause: StopCause): string {
   if (cause === 'postStart') return 'FailedPostStartHook'
+  if (cause === 'changed') return `Container ${name} definition changed, will be restarted`
   if (cause === 'resize') return `Container ${name} resize requires restart`
   return cause === 'liveness' || cause === 'startup' ? `Container ${name} failed ${cause} probe, will be restarted` : `Stopping container ${name}`
 }
@@ -151,6 +152,8 @@ function pull(deps: ApplyDeps, record: PodRecord, pod: StoredPod, name: string):
   const event = (type: 'Normal' | 'Warning', reason: string, message: string): void => deps.event(record, type, reason, message, fieldPathOf(pod, name))
   const done = async (): Promise<void> => {
     const result = await deps.puller.ensure({ container, secrets, ranBefore, event }, record.abort.signal)
+    // The pod may name another by now: that one is asked for next.
+    if (containerNamed(record.pod ?? pod, name)?.image !== container.image) { record.images.delete(name); return }
     if (result.ok) {
       record.images.set(name, { at: 'ready', id: result.image.id })
       record.resolved.set(name, result.image)
@@ -178,6 +181,7 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   const { sandboxId } = record.setup
   const path = fieldPathOf(pod, name)
   const before = newestContainer(deps.cache.pod(record.ref.uid).containers, name)
+  if (before?.state === 'exited' && isChanged(pod, container, before)) record.backoff.delete(name)
   if (before?.state === 'exited') record.backoff.set(name, advance(record.backoff.get(name), record.endedAt.get(before.id) ?? clock.monotonic(), clock.monotonic()))
   try {
     const namespace = record.ref.namespace

@@ -111,7 +111,7 @@ export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
   const lookup = (name: string): string | undefined => values.get(name)
   const argv = (list: readonly string[] | undefined): string[] | undefined => (list?.length ? list.map((a) => expand(a, lookup)) : undefined)
   return {
-    name: container.name, attempt, image: image.id, command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
+    name: container.name, attempt, image: image.id, imageName: container.image ?? '', command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
     env: environment.env, mounts: await mountsOf(input, lookup), devices: volumeDevices(input), resources: containerLimits(container), security: security.options,
     oomScoreAdj: oomScoreAdj(pod, container, input.memoryCapacity), stdin: container.stdin ?? false, stdinOnce: container.stdinOnce ?? false, tty: container.tty ?? false,
     ...(input.pidOf === undefined ? {} : { pidOf: input.pidOf }), logPath: record.paths.log(container.name, attempt),

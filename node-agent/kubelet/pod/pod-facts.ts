@@ -27,6 +27,12 @@ export function restarts(pod: Pod, container: Container, exitCode: number): bool
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
 
+const plainName = (image: string): string => image.replace(/^docker\.io\/(library\/)?/, '').replace(/:latest$/, '')
+
+/** Whether a container was made of another image than its pod names now: the one thing of a container that may be changed. Of init containers, only sidecars follow. */
+export const isChanged = (pod: Pod, def: Container, made: { readonly image: string }): boolean =>
+  def.image !== undefined && plainName(def.image) !== plainName(made.image) && (isSidecar(def) || mainContainers(pod).includes(def))
+
 /** Time between SIGTERM and SIGKILL. */
 export const gracePeriod = (pod: Pod): Millis =>
   1000 * (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30)

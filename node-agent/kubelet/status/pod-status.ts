@@ -91,7 +91,7 @@ function containerStatus(input: StatusInput, def: ContainerDef, options: { init:
   if ( latest.state === 'created' || (running && input.postStart[latest.id] === 'running')) {
     return { ...base, restartCount: latest.attempt, state: said ?? { waiting: { reason: options.defaultReason } }, lastState: before ? terminated(input, before) : {} }
   }
-  const known = { ...base, image: def.image ?? latest.image, imageID: imageIdOf(input, def, latest), containerID: idOf(input, latest), restartCount: latest.attempt }
+  const known = { ...base, image: latest.image || (def.image ?? ''), imageID: imageIdOf(input, def, latest), containerID: idOf(input, latest), restartCount: latest.attempt }
   if (!running) {
     const ended = terminated(input, latest)
     // A container that waits for its next try shows why, and its end as the last state.

@@ -237,7 +237,7 @@ export class DockerRuntime implements Runtime {
     const name = `bramble-${digest(sandboxId, spec.name, spec.attempt)}`
     const labels = {
       [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'container', 'bramble.sandbox': sandboxId, 'bramble.pod-uid': sandbox.podUid, 'bramble.name': spec.name, 'bramble.attempt': String(spec.attempt),
-      'bramble.image': image.tags[0] ?? image.digests[0] ?? image.id,
+      'bramble.image': spec.imageName,
     }
     const oomScoreAdj = facts.capabilities.includes('CAP_SYS_RESOURCE') ? spec.oomScoreAdj : Math.max(spec.oomScoreAdj, facts.oomScoreAdj)
     const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj, logLimits: this.#o.logLimits ?? { maxBytes: 10 << 20, maxFiles: 5 }, limited: spec.security.privileged ? await limitedTo(facts.capabilities) : undefined }))
