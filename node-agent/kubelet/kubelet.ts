@@ -145,9 +145,11 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     files, dataDir, nodeName: options.nodeName, addresses: config.nodeIPs ?? [], agentVersion: config.version ?? 'v1.33.0', runtimeVersion: askVersion,
   }))
   let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
+  // As with cri-dockerd: Docker always gives a user the groups of its image.
+  const strictGroups = runtime.name === 'containerd'
   const refreshNode = async (): Promise<void> => {
     facts = await readFacts()
-    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), images: collector.largest(), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), images: collector.largest(), strictGroups, ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
     conditions = status.conditions ?? []
     sink.nodeStatus(status, nodeLabels(facts))
   }
@@ -206,7 +208,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     })
     return new PodLoop({
       host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
-      admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
+      admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor, strictGroups, maxPods: facts ? reserveOf(facts).maxPods : 0 }),
     })
   }
 

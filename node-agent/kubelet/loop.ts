@@ -35,7 +35,7 @@ export interface LoopDeps {
   readonly memoryDir: string
   hostIPs(): readonly string[]
   /** What admission asks of the node, beside what its pods have. */
-  admission(): Omit<AdmissionFacts, 'room'> & { readonly allocatable: Room['allocatable'] }
+  admission(): Omit<AdmissionFacts, 'room' | 'neighbours'> & { readonly allocatable: Room['allocatable'] }
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
 }
 
@@ -182,7 +182,7 @@ export class PodLoop {
     const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
     if (containers.length > 0 || sandboxes.length > 0 || (pod.status?.phase ?? 'Pending') !== 'Pending') return
     const { allocatable, ...facts } = this.#deps.admission()
-    const why = reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) } })
+    const why = reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) }, neighbours: this.#neighbours(record) })
     if (!why) return
     record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}`, rejected: true }
     this.#deps.event(record, 'Warning', why.reason, why.message)
@@ -200,11 +200,18 @@ export class PodLoop {
     return pod
   }
 
+  /** The other pods that have a claim on this node, with what they were granted. */
+  #neighbours(record: PodRecord): readonly StoredPod[] {
+    return [...this.records.values()].flatMap((other) => {
+      const isOver = ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod?.status?.phase ?? '')
+      return other === record || !other.pod || !other.desired || !other.admitted || other.failed || isOver ? [] : [allocatedPod(other.pod, other.allocation)]
+    })
+  }
+
   #othersThan(record: PodRecord): Room['others'] {
     let [cpuMilli, memoryBytes] = [0, 0]
-    for (const other of this.records.values()) {
-      if (other === record || !other.pod || !other.desired || !other.admitted || other.failed || ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod.status?.phase ?? '')) continue
-      const amounts = podAmounts(allocatedPod(other.pod, other.allocation))
+    for (const other of this.#neighbours(record)) {
+      const amounts = podAmounts(other)
       cpuMilli += amounts.cpuRequest ?? 0
       memoryBytes += amounts.memoryRequest ?? 0
     }

@@ -62,6 +62,8 @@ export interface SecurityOptions {
   readonly gid?: number
   /** A user name from the image's passwd where the image, not the pod, names the user; the driver resolves it. */
   readonly supplementalGroups: readonly number[]
+  /** Without the groups that the image gives the user. Only where {@link Runtime.name} is containerd. */
+  readonly strictGroups?: boolean
   readonly privileged: boolean
   readonly readOnlyRootfs: boolean
   readonly noNewPrivileges: boolean

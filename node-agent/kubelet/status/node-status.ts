@@ -46,7 +46,7 @@ export const nodeLabels = (f: Pick<NodeFacts, 'architecture' | 'hostname'>): Rec
 
 export interface NodeImage { readonly tags: readonly string[]; readonly digests: readonly string[]; readonly sizeBytes: number }
 
-export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[] }): NodeStatus {
+export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[]; strictGroups?: boolean }): NodeStatus {
   const now = `${new Date(options.now).toISOString().slice(0, 19)}Z`
   const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
     const before = options.previous.find((c) => c.type === type)
@@ -69,6 +69,7 @@ export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: reado
       condition('Ready', options.ready.ok, options.ready.ok ? 'KubeletReady' : 'KubeletNotReady', options.ready.message),
     ],
     ...(options.images?.length ? { images: options.images.map((i) => ({ names: [...i.digests, ...i.tags].slice(0, 5), sizeBytes: i.sizeBytes })) } : {}),
+    features: { supplementalGroupsPolicy: options.strictGroups ?? false },
     nodeInfo: {
       architecture: f.architecture, bootID: f.bootId, containerRuntimeVersion: f.runtimeVersion, kernelVersion: f.kernelVersion, kubeProxyVersion: '', kubeletVersion: f.agentVersion,
       machineID: f.machineId, operatingSystem: 'linux', osImage: f.osImage, systemUUID: f.machineId,

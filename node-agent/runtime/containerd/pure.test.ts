@@ -71,6 +71,7 @@ describe('who a container runs as', () => {
     [{}, '', { uid: 0, gid: 0 }], [{}, 'app', { uid: 1000, gid: 1001, additionalGids: [1001, 2000] }], [{}, 'app:extra', { uid: 1000, gid: 2000 }], [{}, '77', { uid: 77, gid: 0 }], [{}, '77:88', { uid: 77, gid: 88 }],
     [{ uid: 1000 }, 'root', { uid: 1000, gid: 1001 }], [{ uid: 5, gid: 6 }, 'app', { uid: 5, gid: 6 }],
   ])('%j over image user %j', (over, imageUser, expected) => { expect(resolveUser({ security: { supplementalGroups: [], ...over }, imageUser, ...files })).toMatchObject(expected) })
+  test('none of the image\'s groups where only the pod\'s are wanted', () => { expect(resolveUser({ security: { uid: 1000, strictGroups: true, supplementalGroups: [7] }, imageUser: '', passwd: 'app:x:1000:1000::/:/bin/sh', group: 'extra:x:2000:app' })).toEqual({ uid: 1000, gid: 1000, additionalGids: [1000, 7] }) })
   test('an unknown name is refused', () => { expect(() => resolveUser({ security: { supplementalGroups: [] }, imageUser: 'ghost', ...files })).toThrow(/unable to find user ghost/) })
 })
 
