@@ -87,7 +87,7 @@ export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNu
     const parts: KubeletOptions = {
       host: { clock, random: systemRandom, log }, runtime, desired, sink, dataDir, nodeName: 'pi-1',
       network: { attach: async ({ uid }) => { attached.add(uid); return { ip: '10.1.0.5', ips: ['10.1.0.5'] } }, detach: async (uid) => { attached.delete(uid) } },
-      tokens: { token: async () => ({ token: 'a.b.c', expires: clock.now() + 3_600_000 }) },
+      tokens: { token: async () => ({ token: 'a.b.c', expires: clock.now() + 3_600_000, renewAt: clock.now() + 2_880_000 }) },
       machine: { cgroups: 'none', mounter: { tmpfs: async () => true, mount: async () => undefined, bind: async () => undefined, unmount: async () => undefined, unmountBelow: async () => undefined }, facts: async () => nodeFacts, readings: async () => options.readings?.() ?? {}, ...(options.probes ? { probes: options.probes } : {}) },
     }
     return createKubelet(parts)

@@ -194,7 +194,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const hasPause = (pod: Pod): boolean => runtime.name === 'docker' || (pod.spec?.shareProcessNamespace ?? false)
     const hooks = hookOrder({
       runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
-      hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
+      hasPause, warn: (record, reason, message) => event(record, 'Warning', reason, message), hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const executors = createExecutors({

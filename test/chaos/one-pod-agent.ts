@@ -43,7 +43,7 @@ const network = createBridgeNetwork({ exec: run, iptables, allocations: createAl
 await network.setUp({ podCIDR: '10.77.0.0/24', clusterCIDR: '10.77.0.0/16' })
 const kubelet = createKubelet({
   host: { clock: systemClock, random: systemRandom, log }, runtime, network, desired, sink, dataDir: join(dir, 'kubelet'), nodeName: 'n', config: { cgroupRoot: tag, nodeIPs: ['127.0.0.1'] },
-  tokens: { token: async () => ({ token: 'a.b.c', expires: Date.now() + 3_600_000 }) },
+  tokens: { token: async () => ({ token: 'a.b.c', expires: Date.now() + 3_600_000, renewAt: Date.now() + 3_600_000 }) },
 })
 desired.put('Secret', { metadata: { name: 's', namespace: 'default' }, data: { key: 'aGlkZGVu' } } as never)
 

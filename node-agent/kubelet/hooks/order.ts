@@ -2,6 +2,7 @@
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Log } from '../../../shared/base/host.ts'
 import type { DnsConfig } from '../pod/etc-files.ts'
+import type { PodRecord } from '../pod/record.ts'
 import type { Cgroups } from '../resources/cgroup-files.ts'
 import { cgroupHook } from './cgroup.ts'
 import type { HostPorts } from '../../host-ports.ts'
@@ -16,6 +17,8 @@ export interface HookDeps extends SandboxDeps {
   readonly cgroups: Cgroups | undefined
   readonly dns: DnsConfig
   readonly log: Log
+  /** An Event of the pod. */
+  readonly warn: (record: PodRecord, reason: string, message: string) => void
   /** A process of the engine's own holds the pod's namespaces. */
   readonly hasPause: (pod: Pod) => boolean
   readonly hostPorts: Pick<HostPorts, 'set' | 'remove'>
@@ -25,5 +28,5 @@ export interface HookDeps extends SandboxDeps {
 export const hookOrder = (deps: HookDeps): readonly (readonly PodHook[])[] => [
   [cgroupHook({ cgroups: deps.cgroups, root: deps.cgroupRoot, hasPause: deps.hasPause, log: deps.log })],
   [volumesHook(deps.volumes), sandboxNetworkHook(deps)],
-  [etcFilesHook({ files: deps.volumes.files, dns: deps.dns }), hostPortsHook(deps.hostPorts)],
+  [etcFilesHook({ files: deps.volumes.files, dns: deps.dns, warn: deps.warn }), hostPortsHook(deps.hostPorts)],
 ]
