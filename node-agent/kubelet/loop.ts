@@ -11,7 +11,7 @@ import { apply, type Executors } from './pod/apply.ts'
 import { reject, type AdmissionFacts } from './pod/admission.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
-import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
+import { containerNamed, fieldPathOf, formatPod, gracePeriod, graceOfRemoved, refOf, type StoredPod } from './pod/pod-facts.ts'
 import { createRecord, forgetImages, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
@@ -255,7 +255,7 @@ export class PodLoop {
   #snapshot(record: PodRecord, pod: StoredPod): PlanInput {
     const { sandboxes, containers } = this.#deps.cache.pod(record.ref.uid)
     const phase = pod.status?.phase
-    const grace = record.failed?.grace ?? gracePeriod(pod)
+    const grace = record.failed?.grace ?? (record.desired ? gracePeriod(pod) : graceOfRemoved(pod))
     if (record.ending && record.ending.grace !== grace) record.ending = undefined
     return {
       pod, sandboxes, containers, intent: this.#isEnding(record) ? 'end' : 'run', setup: record.setup, failed: record.failed !== undefined || phase === 'Failed' || phase === 'Succeeded',

@@ -79,7 +79,7 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
         const s = await rt().runSandbox(sandboxSpec(), never)
         expect(s).toMatchObject({ state: 'ready', attempt: 0 })
         const c = await rt().startContainer(s.id, spec(), never)
-        expect(c).toMatchObject({ sandboxId: s.id, podUid: s.podUid, name: 'main', state: 'running', exitCode: undefined, oomKilled: false, imageId: f.image })
+        expect(c).toMatchObject({ sandboxId: s.id, podUid: s.podUid, name: 'main', state: 'running', exitCode: undefined, oomKilled: false, imageId: f.image, image: 'as/it:asked' })
         expect(c.startedAt).toBeGreaterThanOrEqual(c.createdAt - 1000)
         const listed = await rt().list()
         expect(listed.sandboxes.map((x) => x.id)).toContain(s.id)

@@ -37,6 +37,13 @@ export const isChanged = (pod: Pod, def: Container, made: { readonly image: stri
 export const gracePeriod = (pod: Pod): Millis =>
   1000 * (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30)
 
+/**
+ * Of a pod that is desired no more: it was deleted by force, and has what upstream leaves such a one (`minimumGracePeriodInSeconds`), however long an earlier deletion would
+ * have waited. A static pod is removed with its manifest, and in its own time.
+ */
+export const graceOfRemoved = (pod: Pod): Millis =>
+  (pod.metadata?.annotations?.['kubernetes.io/config.source'] === 'file' ? gracePeriod(pod) : Math.min(2000, gracePeriod(pod)))
+
 /** `spec.containers{web}`: the field path of an Event about one container. */
 export function fieldPathOf(pod: Pod, name: string): string {
   if (pod.spec?.ephemeralContainers?.some((c) => c.name === name)) return `spec.ephemeralContainers{${name}}`

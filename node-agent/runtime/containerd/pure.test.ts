@@ -63,6 +63,7 @@ test('capabilities: default, dropped, all, and never more than the agent has', (
   expect(capabilitiesOf(security({ dropCapabilities: ['ALL'], addCapabilities: ['NET_ADMIN', 'SYS_RESOURCE'] }), available)).toEqual(['CAP_NET_ADMIN'])
   expect(capabilitiesOf(security({ addCapabilities: ['ALL'], dropCapabilities: ['KILL'] }), available)).toEqual(['CAP_CHOWN', 'CAP_NET_ADMIN'])
   expect(capabilitiesOf(security({ privileged: true }), available)).toEqual(available)
+  expect(() => capabilitiesOf(security({ dropCapabilities: ['coffee'] }), available)).toThrow('invalid CapDrop: unknown capability: "CAP_COFFEE"')
 })
 
 describe('who a container runs as', () => {

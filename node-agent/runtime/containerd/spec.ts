@@ -2,6 +2,7 @@
  * The OCI runtime spec of a container: what containerd's CRI plugin would give runc for the same pod
  * (`pkg/cri/server/container_create_linux.go` for the defaults). Pure: what must be looked up on the host is handed in.
  */
+import { capabilityNamed } from './capabilities.ts'
 import type { DeviceNode } from '../../../shared/host/tree.ts'
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
 import type { ImageConfig } from './parse.ts'
@@ -46,9 +47,8 @@ const maskedPaths = ['/proc/acpi', '/proc/asound', '/proc/kcore', '/proc/keys', 
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 export function capabilitiesOf(security: ContainerSpec['security'], available: readonly string[]): string[] {
-  const full = (names: readonly string[]): string[] => names.map((n) => (n.toUpperCase() === 'ALL' ? 'ALL' : `CAP_${n.toUpperCase().replace(/^CAP_/, '')}`))
   if (security.privileged) return [...available]
-  const [add, drop] = [full(security.addCapabilities), full(security.dropCapabilities)]
+  const [add, drop] = [security.addCapabilities.map((n) => capabilityNamed(n, 'CapAdd')), security.dropCapabilities.map((n) => capabilityNamed(n, 'CapDrop'))]
   const base = add.includes('ALL') ? [...available] : drop.includes('ALL') ? [] : defaultCapabilities
   const kept = base.filter((c) => !drop.includes(c))
   return [...new Set([...kept, ...add.filter((c) => c !== 'ALL')])].filter((c) => available.includes(c)).sort()
