@@ -224,6 +224,8 @@ export class PodLoop {
     const ids = new Set(containers.map((c) => c.id))
     for (const map of [record.endedAt, record.messages, record.postStart, record.preStops, record.applied]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
     for (const c of containers) {
+      // Should somebody remove it, the next one has the next number all the same.
+      record.firstAttempt.set(c.name, Math.max(record.firstAttempt.get(c.name) ?? 0, c.attempt + 1))
       // One that ran before this process did has what its status says, and that is what was allocated.
       if (c.state === 'running' && !record.applied.has(c.id)) record.applied.set(c.id, record.allocation.get(c.name) ?? {})
     }

@@ -54,6 +54,15 @@ describe('a container that the engine has forgotten', () => {
     expect(lostStatus(fresh, over, { ...now, waits: true })).toEqual({ ...fresh, restartCount: 2, lastState: over.state })
   })
   it('waited: counts and last state stay', () => { expect(lostStatus(fresh, { ...fresh, restartCount: 4, lastState: over.state }, now)).toMatchObject({ restartCount: 4, lastState: over.state }) })
+  it('is begun again under the next number, and counted', async () => {
+    world = await makeWorld()
+    world.desired.put('Pod', makePod('p'))
+    await world.until('ready', () => world.sink.isReady('p'))
+    await world.runtime.removeContainer('uid-p-0-main-0')
+    await world.until('begun again', () => world.runtime.running('main')?.attempt === 1 && world.sink.container('p')?.state?.running)
+    expect(world.sink.container('p')).toMatchObject({ restartCount: 1 })
+    expect(world.sink.statuses.get('p')!.flatMap((s) => s.containerStatuses?.[0]?.lastState?.terminated?.reason ?? [])).toContain('ContainerStatusUnknown')
+  })
   it('was never there', () => { expect(lostStatus(fresh, undefined, now)).toBe(fresh) })
 })
 
