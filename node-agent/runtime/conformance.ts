@@ -338,7 +338,7 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
           await killed
           const { sandboxes, containers } = await rt().list()
           expect(sandboxes.find((x) => x.id === s.id)).toEqual(s)
-          expect(containers.find((c) => c.id === lives.id)).toMatchObject({ state: 'running', pid: lives.pid, podUid: s.podUid, name: 'lives', image: 'bramble.test/busybox:1' })
+          expect(containers.find((c) => c.id === lives.id)).toMatchObject({ state: 'running', pid: lives.pid, podUid: s.podUid, name: 'lives', image: 'as/it:asked' })
           expect(containers.find((c) => c.id === done.id)).toMatchObject({ state: 'exited', exitCode: 3 })
           expect(await ended(dies.id)).toMatchObject({ exitCode: 9 })
           expect((await logOf(lives, wanted.logPath)).map((l) => l.line.toString())).toEqual(['hello\n'])
