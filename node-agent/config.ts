@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { LogLevel } from '../shared/host/log.ts'
 import { parseDuration } from '../shared/values/duration.ts'
 import { parseQuantity, QuantityError, quantityMilli, quantityValue } from '../shared/values/quantity.ts'
+import { deviceClasses, DeviceFlagError, type DeviceClass } from './kubelet/devices/classes.ts'
 import { defaultHard, parseThresholds, ThresholdError, type Threshold } from './kubelet/eviction/signals.ts'
 
 export interface AgentConfig {
@@ -32,6 +33,8 @@ export interface AgentConfig {
   /** Millicores and bytes that pods may not have, and how many pods there may be. */
   readonly reserve: { readonly cpuMilli: number; readonly memoryBytes: number; readonly maxPods: number }
   readonly logLimits: { readonly maxBytes: number; readonly maxFiles: number }
+  /** Device nodes that pods may ask for. */
+  readonly devices: readonly DeviceClass[]
   /** Folder of static pods; undefined for none. */
   readonly staticPodPath: string | undefined
   readonly logLevel: LogLevel
@@ -65,6 +68,8 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --container-log-max-size Q kept of a container's log, in pieces of this (default 10Mi) ...
   --container-log-max-files N ... and as many of them (default 5, at least 2)
   --allowed-unsafe-sysctls L sysctls that pods may set beside the safe ones: names or PREFIX*, by commas
+  --device NAME=PATH[,PATH]  device nodes (with * and ?) offered to pods as bramble.dev/NAME, one container each; with ,shared=N to N at a time.
+                             NAME=exclusive, =shared=N or =off changes what is offered anyway: docs/devices.md (repeatable)
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
 
@@ -76,7 +81,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 
 const text = { type: 'string' } as const
 const options = {
-  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
+  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, device: { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
   'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, 'eviction-hard': text, 'eviction-soft': text, 'eviction-soft-grace-period': text, 'eviction-pressure-transition-period': text, 'system-reserved': text, 'max-pods': text, 'container-log-max-size': text, 'container-log-max-files': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -113,6 +118,10 @@ function durationOf(flag: string, text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms < 0) throw new UsageError(`--${flag} ${text}: a duration like 90s or 1m30s`)
   return ms
+}
+
+function devicesOf(flags: readonly string[]): DeviceClass[] {
+  try { return deviceClasses(flags) } catch (e) { throw e instanceof DeviceFlagError ? new UsageError(`--device ${e.message}`) : e }
 }
 
 function countOf(flag: string, text: string, least: number, most: number): number {
@@ -168,6 +177,6 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
     joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], eviction: evictionOf(values), reserve: { ...reservedOf(values['system-reserved']), maxPods: countOf('max-pods', values['max-pods'] ?? '110', 1, 10_000) }, logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], devices: devicesOf(values.device ?? []), eviction: evictionOf(values), reserve: { ...reservedOf(values['system-reserved']), maxPods: countOf('max-pods', values['max-pods'] ?? '110', 1, 10_000) }, logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
   }
 }

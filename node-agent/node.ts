@@ -9,13 +9,16 @@ import type { EndpointSlice } from '../shared/api/discovery-v1.ts'
 import { run } from '../shared/host/exec.ts'
 import { readIfThere } from '../shared/host/files.ts'
 import { systemFileTree } from '../shared/host/file-tree.ts'
-import { watchFile } from '../shared/host/tree.ts'
+import { watchFolders } from '../shared/host/folder-watch.ts'
+import { deviceNode, watchFile } from '../shared/host/tree.ts'
 import { detectBackend, iptablesOf, type Iptables } from '../shared/host/iptables.ts'
 import { openDatabase } from '../shared/host/sqlite.ts'
 import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
 import { allocationSchema, createAllocations } from './allocations.ts'
+import { createDeviceStore, deviceSchema } from './device-allocations.ts'
 import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
+import { createDevices } from './kubelet/devices/devices.ts'
 import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { amountOf, type Signal } from './kubelet/eviction/signals.ts'
@@ -123,12 +126,13 @@ export async function startNode(config: AgentConfig, host: Host, version: string
     host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, newKey: newKeyApart(process.argv[1] ?? ''), ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
   })
   const runtime = await openRuntime(config, host)
-  const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })
+  const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: `${allocationSchema};${deviceSchema}` })
   const { network, iptables } = await openNetwork(config, host, createAllocations(database))
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
   const hostPorts = createHostPorts()
   const statics = await openStaticPods(config, host, link)
   const kubelet = createKubelet({
+    devices: createDevices({ files: systemFileTree, node: deviceNode, watch: watchFolders, store: createDeviceStore(database), classes: config.devices, clock: host.clock, log: host.log.child('devices') }),
     hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: {
       eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },

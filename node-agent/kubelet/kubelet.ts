@@ -9,6 +9,7 @@ import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
 import { createHostPorts, type HostPorts } from '../host-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { bounded } from './bounded.ts'
+import { noDevices, type Devices } from './devices/devices.ts'
 import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
 import type { PodNetwork } from './hooks/sandbox-network.ts'
@@ -84,6 +85,8 @@ export interface KubeletOptions {
   /** Made if missing. Pods' files, logs and a tmpfs for secrets live below it. */
   readonly dataDir: string
   readonly nodeName: string
+  /** Left out: the node offers none. */
+  readonly devices?: Devices
   readonly config?: KubeletConfig
   readonly machine?: Machine
 }
@@ -118,6 +121,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const mounter = machine.mounter ?? createMounter(files)
   const memoryDir = `${dataDir}/memory`
   const stopping = new AbortController()
+  const devices = options.devices ?? noDevices({ ...host, log })
   const supervisor = createSupervisor({ ...host, log })
   const tellNode = (): void => void refreshNode().catch((e: unknown) => log.error('node status cannot be read', { error: messageOf(e) }))
   const health = createEngineHealth({ clock: host.clock, changed: tellNode })
@@ -147,7 +151,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
   const refreshNode = async (): Promise<void> => {
     facts = await readFacts()
-    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), images: collector.largest(), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), devices: devices.amounts(), images: collector.largest(), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
     conditions = status.conditions ?? []
     sink.nodeStatus(status, nodeLabels(facts))
   }
@@ -191,12 +195,12 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hasPause = (pod: Pod): boolean => runtime.name === 'docker' || (pod.spec?.shareProcessNamespace ?? false)
     const hooks = hookOrder({
-      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
+      runtime, cache, volumes, devices, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
       hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const executors = createExecutors({
-      host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
+      host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, devices, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
       memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
       resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, hasPause(pod), id, container) },
     })
@@ -205,7 +209,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       event: (record, reason, message, container) => event(record, 'Warning', reason, message, `spec.containers{${container}}`),
     })
     return new PodLoop({
-      host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
+      host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, devices, dataDir, memoryDir, hostIPs, event,
       admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
     })
   }
@@ -215,6 +219,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await host.clock.sleep(resyncEvery, signal)
       await cache.relist()
       await loop?.rescan()
+      await devices.scan()
       await refreshNode()
     }
   }
@@ -245,6 +250,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await files.makeDir(memoryDir, 0o711)
       // One tmpfs for all secrets and tokens, so that none ever reaches the flash, and no process is started for each.
       await mounter.tmpfs(memoryDir, { sizeBytes: memoryVolumeBytes, mode: 0o711 })
+      await devices.start({ node: tellNode, pods: (uids) => loop?.devicesChanged(uids) })
       await refreshNode()
       loop = await build()
       const workers = loop
@@ -253,6 +259,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await cache.relist()
       subscription = desired.onChange((changes) => workers.onChange(changes))
       await workers.rescan()
+      if (desired.known) await devices.retain(new Set(workers.records.keys()))
       supervisor.run('pods', (signal) => workers.run(signal))
       supervisor.run('resync', resync)
       supervisor.run('eviction', (signal) => eviction.run(signal))
@@ -262,6 +269,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       stopping.abort()
       health.close()
       limits.close()
+      devices.close()
       subscription?.[Symbol.dispose]()
       for (const record of loop?.records.values() ?? []) record.abort.abort()
       await supervisor.close()

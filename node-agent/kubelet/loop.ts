@@ -2,16 +2,18 @@
 import type { PersistentVolumeClaim, PodCondition, PodStatus } from '../../shared/api/core-v1.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { FileTree } from '../../shared/host/file-tree.ts'
+import type { Devices } from './devices/devices.ts'
+import { conditionEvent, conditionType, devicesCondition, stale } from './devices/health/plan.ts'
 import { createWorkQueue, type HandlerResult, type WorkQueue } from '../../shared/reconcile/work-queue.ts'
 import { deepEqual } from './status/same-status.ts'
 import type { DesiredChange, DesiredState, StatusSink } from '../link/link.ts'
 import type { Container, Runtime } from '../runtime/runtime.ts'
 import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
-import { reject, type AdmissionFacts } from './pod/admission.ts'
+import { reject, type AdmissionFacts, type Rejection } from './pod/admission.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
-import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
+import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, restarts, type StoredPod } from './pod/pod-facts.ts'
 import { createRecord, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
@@ -29,6 +31,7 @@ export interface LoopDeps {
   readonly files: FileTree
   readonly executors: Executors
   readonly probes: ProbeSet
+  readonly devices: Pick<Devices, 'admit' | 'of'>
   /** The runtime can make what is mounted below a read-only mount read-only. */
   readonly recursiveReadOnly: boolean
   readonly dataDir: string
@@ -146,7 +149,7 @@ export class PodLoop {
     if (!record || (!record.desired && !this.#deps.desired.known)) return
     const pod = record.pod ?? skeleton(record.ref)
     await this.#firstLook(record, pod)
-    this.#admit(record, pod)
+    await this.#admit(record, pod)
     for (let round = 0; round < maxRounds; round++) {
       const now = this.#allocated(record, record.pod ?? pod)
       await this.#observe(record, now)
@@ -175,16 +178,28 @@ export class PodLoop {
     for (const [name, attempt] of await firstAttempts(this.#deps.files, record.paths, pod)) record.firstAttempt.set(name, attempt)
   }
 
-  #admit(record: PodRecord, pod: StoredPod): void {
+  async #admit(record: PodRecord, pod: StoredPod): Promise<void> {
     if (record.admitted || !record.pod || this.#isEnding(record)) return
+    // Counted from now on among those that take room.
     record.admitted = true
-    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
-    if (containers.length > 0 || sandboxes.length > 0 || (pod.status?.phase ?? 'Pending') !== 'Pending') return
-    const { allocatable, ...facts } = this.#deps.admission()
-    const why = reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) } })
+    let why: Rejection | undefined
+    try { why = await this.#refusal(record, pod) } catch (e) { record.admitted = false; throw e }
     if (!why) return
     record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}` }
     this.#deps.event(record, 'Warning', why.reason, why.message)
+  }
+
+  async #refusal(record: PodRecord, pod: StoredPod): Promise<Rejection | undefined> {
+    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
+    const phase = pod.status?.phase ?? 'Pending'
+    if (phase === 'Succeeded' || phase === 'Failed') return undefined
+    const isNew = containers.length === 0 && sandboxes.length === 0 && phase === 'Pending'
+    const { allocatable, ...facts } = this.#deps.admission()
+    const why = isNew ? reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) } }) : undefined
+    if (why) return why
+    const message = await this.#deps.devices.admit(pod)
+    // One that was taken before is not sent away: without its device its container waits.
+    return message !== undefined && isNew ? { reason: 'UnexpectedAdmissionError', message } : undefined
   }
 
   /** The pod with what it was granted, after granting what it asks for if there is room. */
@@ -245,9 +260,33 @@ export class PodLoop {
       pod, sandboxes, containers, intent: this.#isEnding(record) ? 'end' : 'run', setup: record.setup, failed: record.failed !== undefined || phase === 'Failed' || phase === 'Succeeded',
       endedAt: Object.fromEntries(record.endedAt), images: Object.fromEntries(record.images), backoff: Object.fromEntries(record.backoff), startRetryAt: Object.fromEntries(record.startRetryAt),
       probes: Object.fromEntries(record.probes), stopping: Object.fromEntries(record.stopping), postStart: Object.fromEntries(record.postStart), grace,
-      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, applied: Object.fromEntries(record.applied), resizeRetryAt: record.resizeError?.retryAt, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
+      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, applied: Object.fromEntries(record.applied), staleDevices: this.#staleDevices(record, pod), resizeRetryAt: record.resizeError?.retryAt, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
       released: record.released, volumesStale: record.volumesStale, now: this.#deps.host.clock.monotonic(),
     }
+  }
+
+  #staleDevices(record: PodRecord, pod: StoredPod): readonly string[] {
+    const devices = this.#deps.devices.of(record.ref.uid)
+    return devices.length === 0 ? [] : stale(devices, (name) => { const def = containerNamed(pod, name); return def !== undefined && restarts(pod, def, 137) })
+  }
+
+  /** Devices that came back: what waited for them starts at once. */
+  devicesChanged(uids: readonly string[]): void {
+    for (const uid of uids) {
+      const record = this.records.get(uid)
+      for (const { container, fate } of record ? this.#deps.devices.of(uid) : []) if (fate !== 'unplugged') record?.startRetryAt.delete(container)
+      this.#queue.add(uid)
+    }
+  }
+
+  #devicesCondition(record: PodRecord, pod: StoredPod): PodCondition | undefined {
+    const previous = record.lastStatus?.conditions ?? pod.status?.conditions ?? []
+    const before = previous.find((c) => c.type === conditionType)
+    const now = devicesCondition(this.#deps.devices.of(record.ref.uid), previous, `${new Date(this.#deps.host.clock.now()).toISOString().slice(0, 19)}Z`)
+    const told = conditionEvent(before, now)
+    if (told) this.#deps.event(record, told.type, told.reason, told.message)
+    // What an ended pod had is others': its last state stays.
+    return now ?? before
   }
 
   /** Why containers wait, for {@link status} and for logs that are asked for. */
@@ -278,6 +317,8 @@ export class PodLoop {
       pending: record.resizePending, inProgress: running.some((c) => { const def = containerNamed(pod, c.name); return def !== undefined && resizeOf(def, record.applied.get(c.id)) !== 'none' }), error: record.resizeError?.message,
     }, record.lastStatus?.conditions ?? [], clock.now())
     const disrupted = disruption(record, clock.now())
+    const devices = this.#devicesCondition(record, pod)
+    if (devices) status.conditions = [...status.conditions ?? [], devices]
     if (disrupted) status.conditions = [...status.conditions ?? [], disrupted]
     if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
     if (deepEqual(status, record.lastStatus)) return

@@ -1,6 +1,7 @@
 /** The whole table, and which fields it speaks of. */
 import { podSpecPaths } from './paths.ts'
 import { environmentRows, lifecycleRows, probeRows, programRows } from './rows/container.ts'
+import { deviceRows } from './rows/devices.ts'
 import { podRows } from './rows/pod.ts'
 import { resourceRows, securityRows } from './rows/security.ts'
 import { volumeRows } from './rows/volumes.ts'
@@ -8,7 +9,7 @@ import type { Row } from './row.ts'
 
 export const sections: readonly { readonly title: string; readonly rows: readonly Row[] }[] = [
   { title: 'The pod', rows: podRows }, { title: 'Program, streams, ports', rows: programRows }, { title: 'Environment', rows: environmentRows }, { title: 'Probes', rows: probeRows },
-  { title: 'Lifecycle hooks', rows: lifecycleRows }, { title: 'Security', rows: securityRows }, { title: 'Resources', rows: resourceRows }, { title: 'Volumes', rows: volumeRows },
+  { title: 'Lifecycle hooks', rows: lifecycleRows }, { title: 'Security', rows: securityRows }, { title: 'Resources', rows: resourceRows }, { title: 'Devices', rows: deviceRows }, { title: 'Volumes', rows: volumeRows },
 ]
 export const rows: readonly Row[] = sections.flatMap((s) => s.rows)
 

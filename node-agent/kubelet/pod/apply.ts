@@ -11,6 +11,7 @@ import type { DesiredState } from '../../link/link.ts'
 import { RuntimeError, type Runtime } from '../../runtime/runtime.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
 import type { Slots } from '../bounded.ts'
+import type { Devices } from '../devices/devices.ts'
 import { HookError, setUpAll, tearDownAll, type PodHook } from '../hooks/hook.ts'
 import { setUpVolumes, type VolumeDeps } from '../hooks/volumes.ts'
 import type { Puller } from '../images/puller.ts'
@@ -32,6 +33,7 @@ export interface ApplyDeps {
   readonly puller: Puller
   readonly hooks: readonly (readonly PodHook[])[]
   readonly volumes: VolumeDeps
+  readonly devices: Pick<Devices, 'give'>
   readonly memoryCapacity: number
   readonly recursiveReadOnly: boolean
   hostIP(): string
@@ -51,6 +53,7 @@ export type Executors = { readonly [K in keyof StepMap]: (record: PodRecord, pod
 function stopMessage(name: string, cause: StopCause): string {
   if (cause === 'postStart') return 'FailedPostStartHook'
   if (cause === 'resize') return `Container ${name} resize requires restart`
+  if (cause === 'device') return `Container ${name} has lost its device, will be stopped`
   return cause === 'liveness' || cause === 'startup' ? `Container ${name} failed ${cause} probe, will be restarted` : `Stopping container ${name}`
 }
 
@@ -181,8 +184,10 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   if (before?.state === 'exited') record.backoff.set(name, advance(record.backoff.get(name), record.endedAt.get(before.id) ?? clock.monotonic(), clock.monotonic()))
   try {
     const namespace = record.ref.namespace
+    const given = await deps.devices.give(record.ref.uid, container)
+    if (!given.ok) throw new ConfigError(given.message)
     const spec = await containerSpec({
-      record, pod, container, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, mounter: deps.volumes.mounter, recursiveReadOnly: deps.recursiveReadOnly, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
+      record, pod, container, given, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, mounter: deps.volumes.mounter, recursiveReadOnly: deps.recursiveReadOnly, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
       sources: {
         configMap: (n) => deps.desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => deps.desired.get<Secret>('Secret', namespace, n),
         services: deps.desired.list<Service>('Service'),

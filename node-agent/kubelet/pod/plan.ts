@@ -47,6 +47,8 @@ export interface PlanInput {
   readonly preStops: Readonly<Record<string, true>>
   /** The cpu and memory a running container has, by id; of one that is not listed, what its spec says. */
   readonly applied: Readonly<Record<string, ResourceRequirements>>
+  /** Containers whose devices are not theirs any more, or are there under other numbers; by name. None where left out. */
+  readonly staleDevices?: readonly string[]
   /** A resize that failed may be tried again then. */
   readonly resizeRetryAt: Millis | undefined
   /** When the pod began to end; undefined before. */
@@ -66,7 +68,7 @@ export interface PlanInput {
   readonly now: Millis
 }
 
-export type StopCause = 'deleted' | 'liveness' | 'startup' | 'postStart' | 'resize' | 'ended'
+export type StopCause = 'deleted' | 'liveness' | 'startup' | 'postStart' | 'resize' | 'device' | 'ended'
 
 /** What a container has at least, however long its hook took; upstream's `minimumGracePeriodInSeconds`. */
 export const minimumGrace: Millis = 2000
@@ -225,7 +227,7 @@ function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDe
 /** Started once, whatever the others do, and never again. */
 const unstartedEphemeral = (input: PlanInput): ContainerDef[] => ephemeralContainers(input.pod).filter((c) => newestContainer(input.containers, c.name) === undefined)
 
-/** Containers that must be restarted: their probe says so, their hook failed, their new size needs it. */
+/** Containers that must be restarted: their probe says so, their hook failed, their device is another, their new size needs it. */
 function unhealthy(input: PlanInput): Step[] {
   return input.containers.filter(isRunning).flatMap((c): Step[] => {
     const def = containerNamed(input.pod, c.name)
@@ -236,6 +238,7 @@ function unhealthy(input: PlanInput): Step[] {
       return [{ do: 'stop', id: c.id, container: c.name, grace, until: input.now + grace, cause }]
     }
     if (!def || input.stopping[c.id] !== undefined) return []
+    if (input.staleDevices?.includes(c.name)) return failing('device', undefined)
     if (input.postStart[c.id] === 'failed') return failing('postStart', undefined)
     if (def.startupProbe && results.startup === 'failure') return failing('startup', def.startupProbe)
     if (def.livenessProbe && results.liveness === 'failure') return failing('liveness', def.livenessProbe)

@@ -1,6 +1,7 @@
 /** The status of this node. Pure. Source: upstream `pkg/kubelet/nodestatus/setters.go`. */
 import type { NodeCondition, NodeStatus } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
+import type { Amounts } from '../devices/allocation/plan.ts'
 import type { Pressure } from '../eviction/signals.ts'
 
 export interface NodeFacts {
@@ -46,7 +47,7 @@ export const nodeLabels = (f: Pick<NodeFacts, 'architecture' | 'hostname'>): Rec
 
 export interface NodeImage { readonly tags: readonly string[]; readonly digests: readonly string[]; readonly sizeBytes: number }
 
-export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[] }): NodeStatus {
+export function nodeStatus(f: NodeFacts, options: { now: Millis; devices?: Amounts; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[] }): NodeStatus {
   const now = `${new Date(options.now).toISOString().slice(0, 19)}Z`
   const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
     const before = options.previous.find((c) => c.type === type)
@@ -60,8 +61,8 @@ export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: reado
   const cpu = allocatable.cpuMilli % 1000 === 0 ? String(allocatable.cpuMilli / 1000) : `${allocatable.cpuMilli}m`
   return {
     addresses: [...f.addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: f.hostname }],
-    capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(reserve.maxPods) },
-    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods) },
+    capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(reserve.maxPods), ...options.devices?.capacity },
+    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods), ...options.devices?.allocatable },
     conditions: [
       pressure('MemoryPressure', ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
       pressure('DiskPressure', ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),

@@ -68,7 +68,7 @@ export function runContainer(e: Engine, r: RunRequest): string[] {
     ...(sandbox.hostPID ? ['--pid=host'] : spec.pidOf !== undefined ? [`--pid=container:${spec.pidOf}`] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
     ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),
     ...spec.mounts.map(mountFlag), ...spec.devices.map((d) => `--device=${d.hostPath}:${d.containerPath}:${d.permissions}`),
-    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security, r.limited), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
+    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security, limitedOf(r)), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
 }
 
 export const isStdinOnce = (spec: ContainerSpec): boolean => spec.stdin && spec.stdinOnce && !spec.tty
@@ -90,6 +90,9 @@ function limits(r: ContainerSpec['resources']): string[] {
     ...(r.cpuQuota === undefined ? [] : [`--cpu-quota=${r.cpuQuota}`]), ...(r.cpuPeriod === undefined ? [] : [`--cpu-period=${r.cpuPeriod}`]), ...(r.pids === undefined ? [] : [`--pids-limit=${r.pids}`]),
   ]
 }
+
+/** A device that is asked for by name is there already. */
+const limitedOf = ({ limited, spec }: RunRequest): RunRequest['limited'] => limited && { ...limited, devices: limited.devices.filter((path) => !spec.devices.some((d) => d.containerPath === path)) }
 
 function privilegedFlags(limited: RunRequest['limited']): string[] {
   if (!limited) return ['--privileged']
