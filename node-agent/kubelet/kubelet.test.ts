@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { PodStatus } from '../../shared/api/core-v1.ts'
 import { makePod, makeWorld, type World } from './harness.ts'
 import { RuntimeError } from '../runtime/runtime.ts'
 
@@ -243,4 +244,17 @@ describe('probes', () => {
     await world.until('unready', () => !world.sink.isReady('web'))
     expect(world.sink.container('web')?.restartCount).toBe(0)
   })
+})
+
+it('a pod that failed for good stays so where the API server has forgotten it, whose status is on disk only later', async () => {
+  world = await makeWorld()
+  const pod = makePod('sent-away')
+  const sentAway = (status: PodStatus): void => { world.desired.put('Pod', { ...pod, status } as typeof pod) }
+  sentAway({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' })
+  await world.restart()
+  await world.clock.advance(100)
+  sentAway({ phase: 'Pending' })
+  await world.until('told again', () => world.sink.status('sent-away'))
+  expect(world.sink.status('sent-away')).toMatchObject({ phase: 'Failed', reason: 'Evicted' })
+  expect(world.runtime.journal.filter((line) => /start/.test(line))).toEqual([])
 })

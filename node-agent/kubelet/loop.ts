@@ -128,6 +128,9 @@ export class PodLoop {
     const record = this.records.get(uid)
     if (record) {
       if (record.pod && (!deepEqual(record.pod.metadata.labels, pod.metadata.labels) || !deepEqual(record.pod.metadata.annotations, pod.metadata.annotations) || !deepEqual(record.pod.spec, pod.spec))) record.volumesStale = true
+      // Of an agent that ran before: a status reaches the API server's disk later than this one's, and one that crashed meanwhile has forgotten it.
+      const { phase, reason, message = '' } = record.pod?.status ?? {}
+      if (phase === 'Failed' && reason && pod.status?.phase !== 'Failed') record.failed ??= { reason, message }
       record.pod = pod
       record.desired = true
       return
@@ -274,7 +277,11 @@ export class PodLoop {
   devicesChanged(uids: readonly string[]): void {
     for (const uid of uids) {
       const record = this.records.get(uid)
-      for (const { container, fate } of record ? this.#deps.devices.of(uid) : []) if (fate !== 'unplugged') record?.startRetryAt.delete(container)
+      for (const { container, fate } of record ? this.#deps.devices.of(uid) : []) {
+        if (fate === 'unplugged' || fate === 'taken-over') continue
+        record?.startRetryAt.delete(container)
+        record?.backoff.delete(container)
+      }
       this.#queue.add(uid)
     }
   }

@@ -181,11 +181,12 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   const { sandboxId } = record.setup
   const path = fieldPathOf(pod, name)
   const before = newestContainer(deps.cache.pod(record.ref.uid).containers, name)
-  if (before?.state === 'exited') record.backoff.set(name, advance(record.backoff.get(name), record.endedAt.get(before.id) ?? clock.monotonic(), clock.monotonic()))
   try {
     const namespace = record.ref.namespace
     const given = await deps.devices.give(record.ref.uid, container)
+    // Waiting for a device is no crash.
     if (!given.ok) throw new ConfigError(given.message)
+    if (before?.state === 'exited') record.backoff.set(name, advance(record.backoff.get(name), record.endedAt.get(before.id) ?? clock.monotonic(), clock.monotonic()))
     const spec = await containerSpec({
       record, pod, container, given, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, mounter: deps.volumes.mounter, recursiveReadOnly: deps.recursiveReadOnly, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
       sources: {

@@ -43,10 +43,11 @@ export const allocatable = async (kubectl: Kubectl, name: string): Promise<strin
 const offered = (kubectl: Kubectl, name: string, count: string): Promise<unknown> => eventually(`${name} is offered ${count} times`, async () => (await allocatable(kubectl, name)) === count, 30_000)
 const inside = (kubectl: Kubectl, pod: string, script: string): Promise<string> => kubectl.run(['exec', pod, '--', 'sh', '-c', script]).then((text) => text.trim())
 const ready = (kubectl: Kubectl, pod: string): Promise<unknown> => kubectl.run(`wait --for=condition=Ready pod/${pod} --timeout=90s`, { timeout: 100_000 })
-const gone = (kubectl: Kubectl, ...pods: string[]): Promise<unknown> => kubectl.run(`delete pod ${pods.join(' ')} --force --grace-period=0`)
+const gone = (kubectl: Kubectl, ...pods: string[]): Promise<unknown> => kubectl.run(`delete pod ${pods.join(' ')}`)
 const must = (what: string, actual: string, expected: string): void => { if (actual !== expected) throw new Error(`${what}: ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`) }
 
-export const devicePod = (id: string, resources: object, parts: Parameters<typeof podOf>[1] = {}): Pod => podOf(id, { ...parts, spec: { restartPolicy: 'Always', ...parts.spec }, container: { command: forever, resources, ...parts.container } })
+/** With a grace, though it ends at once: without, the object is gone before the device is free. */
+export const devicePod = (id: string, resources: object, parts: Parameters<typeof podOf>[1] = {}): Pod => podOf(id, { ...parts, spec: { restartPolicy: 'Always', terminationGracePeriodSeconds: 5, ...parts.spec }, container: { command: forever, resources, ...parts.container } })
 const L = 'spec.containers[].resources.limits'
 
 async function exclusive({ kubectl, runtime }: World): Promise<void> {

@@ -51,13 +51,14 @@ export function allocate(input: AllocateInput): Allocation {
   const inUse = new Set(input.held.map(keyOf))
   const reusable = new Map<string, Unit[]>()
   const added: Held[] = []
+  const byName = new Set([...initContainers(input.pod), ...mainContainers(input.pod)].flatMap((c) => [...wishes(c).keys()]))
   for (const container of [...initContainers(input.pod), ...mainContainers(input.pod)]) {
     const lends = initContainers(input.pod).includes(container) && !isSidecar(container)
     for (const [resource, count] of wishes(container)) {
       let units: readonly Unit[] = input.held.filter((h) => h.uid === uid && h.container === container.name && h.resource === resource)
       if (units.length > 0 && units.length !== count) return { ok: false, message: `pod "${uid}" container "${container.name}" changed request for resource "${domain}/${resource}" from ${units.length} to ${count}` }
       if (units.length === 0) {
-        const chosen = choose(input, { resource, count, inUse, reusable: reusable.get(resource) ?? [] })
+        const chosen = choose(input, { resource, count, byName, inUse, reusable: reusable.get(resource) ?? [] })
         if (typeof chosen === 'string') return { ok: false, message: chosen }
         units = chosen
         added.push(...chosen.map((u) => ({ uid, container: container.name, resource, ...u, numbers: '' })))
@@ -75,17 +76,18 @@ function lend(reusable: Map<string, Unit[]>, resource: string, units: readonly U
   reusable.set(resource, lends ? [...others, ...units.map(({ device, unit }) => ({ device, unit }))] : others)
 }
 
-interface Choice { readonly resource: string; readonly count: number; readonly inUse: ReadonlySet<string>; readonly reusable: readonly Unit[] }
+interface Choice { readonly resource: string; readonly count: number; /** Asked for anywhere in the pod. */ readonly byName: ReadonlySet<string>; readonly inUse: ReadonlySet<string>; readonly reusable: readonly Unit[] }
 
 /** Units for one container, or why there are none. Those of several devices before two of one. */
-function choose(input: AllocateInput, { resource, count, inUse, reusable }: Choice): Unit[] | string {
+function choose(input: AllocateInput, { resource, count, byName, inUse, reusable }: Choice): Unit[] | string {
   const name = `${domain}/${resource}`
   const offering = input.devices.filter((d) => d.names.includes(resource))
   if (offering.length === 0) return input.known.has(resource) ? `no healthy devices present; cannot allocate unhealthy devices ${name}` : `cannot allocate unregistered device ${name}`
   const again = reusable.slice(0, count)
   const free = offering.flatMap((d) => Array.from({ length: d.slots }, (_, unit): Unit => ({ device: d.id, unit }))).filter((u) => !inUse.has(keyOf(u)))
-  // Sorting is stable: devices stay in their order.
-  free.sort((a, b) => a.unit - b.unit)
+  // Any will do here: what the pod asks for by its own name is the last to be taken. Sorting is stable: devices stay in their order.
+  const isWanted = (u: Unit): number => Number(u.device !== resource && byName.has(u.device))
+  free.sort((a, b) => isWanted(a) - isWanted(b) || a.unit - b.unit)
   const needed = count - again.length
   if (free.length < needed) return `requested number of devices unavailable for ${name}. Requested: ${needed}, Available: ${free.length}`
   return [...again, ...free.slice(0, needed)].map(({ device, unit }) => ({ device, unit }))
