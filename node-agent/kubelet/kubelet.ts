@@ -195,7 +195,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hasPause = (pod: Pod): boolean => runtime.name === 'docker' || (pod.spec?.shareProcessNamespace ?? false)
     const hooks = hookOrder({
-      runtime, cache, volumes, devices, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
+      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
       hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })

@@ -31,7 +31,7 @@ export interface LoopDeps {
   readonly files: FileTree
   readonly executors: Executors
   readonly probes: ProbeSet
-  readonly devices: Pick<Devices, 'admit' | 'of'>
+  readonly devices: Pick<Devices, 'admit' | 'of' | 'release'>
   /** The runtime can make what is mounted below a read-only mount read-only. */
   readonly recursiveReadOnly: boolean
   readonly dataDir: string
@@ -159,6 +159,8 @@ export class PodLoop {
       const input = this.#snapshot(record, now)
       const plan = planPod(input)
       record.ending = plan.ending ? record.ending ?? { since: input.now, grace: input.grace } : undefined
+      // Before anybody hears that it has ended, and is sent here for what it had.
+      if (plan.ended) await this.#deps.devices.release(uid)
       this.#tell(record, now, input, plan)
       if (plan.gone) { this.#forget(record); return }
       if (plan.steps.length === 0) return this.#again(record, plan, input.now)

@@ -3,8 +3,6 @@ import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Log } from '../../../shared/base/host.ts'
 import type { DnsConfig } from '../pod/etc-files.ts'
 import type { Cgroups } from '../resources/cgroup-files.ts'
-import type { Devices } from '../devices/devices.ts'
-import { devicesHook } from '../devices/hook.ts'
 import { cgroupHook } from './cgroup.ts'
 import type { HostPorts } from '../../host-ports.ts'
 import { etcFilesHook } from './etc-files.ts'
@@ -16,7 +14,6 @@ import { volumesHook, type VolumeDeps } from './volumes.ts'
 export interface HookDeps extends SandboxDeps {
   readonly volumes: VolumeDeps
   readonly cgroups: Cgroups | undefined
-  readonly devices: Pick<Devices, 'release'>
   readonly dns: DnsConfig
   readonly log: Log
   /** A process of the engine's own holds the pod's namespaces. */
@@ -26,7 +23,7 @@ export interface HookDeps extends SandboxDeps {
 
 /** Volumes are made while the sandbox is; what shows the pod's address comes after. Tear-down goes the other way, with the containers' processes gone first. */
 export const hookOrder = (deps: HookDeps): readonly (readonly PodHook[])[] => [
-  [devicesHook(deps.devices), cgroupHook({ cgroups: deps.cgroups, root: deps.cgroupRoot, hasPause: deps.hasPause, log: deps.log })],
+  [cgroupHook({ cgroups: deps.cgroups, root: deps.cgroupRoot, hasPause: deps.hasPause, log: deps.log })],
   [volumesHook(deps.volumes), sandboxNetworkHook(deps)],
   [etcFilesHook({ files: deps.volumes.files, dns: deps.dns }), hostPortsHook(deps.hostPorts)],
 ]

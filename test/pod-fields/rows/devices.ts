@@ -42,7 +42,10 @@ export const deviceCondition = async (kubectl: Kubectl, pod: string): Promise<st
 export const allocatable = async (kubectl: Kubectl, name: string): Promise<string> => (await kubectl.said(['get', 'node', 'pi-1', '-o', `jsonpath={.status.allocatable.bramble\\.dev/${name}}`])).out
 const offered = (kubectl: Kubectl, name: string, count: string): Promise<unknown> => eventually(`${name} is offered ${count} times`, async () => (await allocatable(kubectl, name)) === count, 30_000)
 const inside = (kubectl: Kubectl, pod: string, script: string): Promise<string> => kubectl.run(['exec', pod, '--', 'sh', '-c', script]).then((text) => text.trim())
-const ready = (kubectl: Kubectl, pod: string): Promise<unknown> => kubectl.run(`wait --for=condition=Ready pod/${pod} --timeout=90s`, { timeout: 100_000 })
+async function ready(kubectl: Kubectl, pod: string): Promise<void> {
+  const { code, err } = await kubectl.said(`wait --for=condition=Ready pod/${pod} --timeout=60s`)
+  if (code !== 0) throw new Error(`${err}\n${(await kubectl.said(`describe pod ${pod}`)).out}\n${(await kubectl.said('describe node pi-1')).out}`)
+}
 const gone = (kubectl: Kubectl, ...pods: string[]): Promise<unknown> => kubectl.run(`delete pod ${pods.join(' ')}`)
 const must = (what: string, actual: string, expected: string): void => { if (actual !== expected) throw new Error(`${what}: ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`) }
 
