@@ -3,7 +3,10 @@ import { watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 
 export interface FolderWatch extends Disposable {
-  /** The folders from now on; those that are missing are left out. True where one is watched that was not before: what happened in it until now was not told. */
+  /**
+   * The folders from now on; those that are missing are left out. True where one is watched that was not before: what happened in it until now was not told.
+   * Rejects where the kernel has no more watches to give (EMFILE, ENOSPC); the others are watched all the same.
+   */
   follow(folders: readonly string[]): Promise<boolean>
 }
 
@@ -30,11 +33,13 @@ export function watchFolders(changed: () => void): FolderWatch {
       const wanted = new Map(found.flatMap((f) => (f ? [[f.path, f.inode] as const] : [])))
       for (const [path, one] of [...watched]) if (wanted.get(path) !== one.inode) drop(path, one)
       let isNew = false
+      let failed: Error | undefined
       for (const [path, inode] of wanted) {
         if (watched.has(path)) continue
         // Gone again since it was looked at: its parent's change tells.
-        try { add(path, inode); isNew = true } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e }
+        try { add(path, inode); isNew = true } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ENOENT') failed ??= e as Error }
       }
+      if (failed) throw failed
       return isNew
     },
     [Symbol.dispose]() {

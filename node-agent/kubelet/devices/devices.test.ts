@@ -93,6 +93,16 @@ describe('devices', () => {
     expect(await devices.admit(pod('q', 'disk'))).toBeUndefined()
   })
 
+  it('are seen at the next look where the kernel has no watch to give', async () => {
+    devices.close()
+    const watch = () => ({ follow: () => Promise.reject(new Error('EMFILE: too many open files')), [Symbol.dispose]: () => undefined })
+    devices = createDevices({ files: systemFileTree, node, watch, store, classes: deviceClasses([`disk=${dir}/disks/disk*`], []), clock: systemClock, log: silentLog })
+    await devices.start({ node: () => undefined, pods: () => undefined })
+    await plug('disk1', 5)
+    await devices.scan()
+    expect(offered('disk1')).toBe('1')
+  })
+
   it('are nobody\'s where it could not be written down', async () => {
     await plug('disk1', 5)
     await devices.scan()

@@ -86,6 +86,7 @@ class NodeDevices implements Devices {
   #devices: readonly Device[] = []
   #held: readonly Held[] = []
   #clashes = ''
+  #unwatched = ''
   #changed: Parameters<Devices['start']>[0] | undefined
   #timer: Disposable | undefined
   #looking: Promise<void> | undefined
@@ -98,7 +99,8 @@ class NodeDevices implements Devices {
   async start(changed: Parameters<Devices['start']>[0]): Promise<void> {
     this.#held = await this.#deps.store.all()
     for (const { resource } of this.#held) this.#known.add(resource)
-    await this.scan()
+    // A node without its devices is better than none; the next look may see them.
+    try { await this.scan() } catch (e) { this.#deps.log.error('devices cannot be looked for', { error: messageOf(e) }) }
     this.#changed = changed
   }
 
@@ -121,7 +123,7 @@ class NodeDevices implements Devices {
     const { classes, files, node, log } = this.#deps
     const sight = await observe(classes, { files, node })
     const hasUdev = (await files.stat(udevData))?.kind === 'directory'
-    if (await this.#watch.follow(watched(sight.folders, hasUdev))) this.#soon()
+    await this.#follow(watched(sight.folders, hasUdev))
     const { devices, clashes } = inventory(sight.seen)
     if (clashes.join() !== this.#clashes) for (const c of clashes) log.warn('device is not offered', { error: c })
     this.#clashes = clashes.join()
@@ -129,6 +131,17 @@ class NodeDevices implements Devices {
       this.#devices = devices
       for (const d of devices) for (const name of d.names) this.#known.add(name)
     })
+  }
+
+  /** Unwatched, devices are still seen by the look every few minutes. */
+  async #follow(folders: readonly string[]): Promise<void> {
+    try {
+      if (await this.#watch.follow(folders)) this.#soon()
+      this.#unwatched = ''
+    } catch (e) {
+      if (messageOf(e) !== this.#unwatched) this.#deps.log.warn('devices are not watched', { error: messageOf(e) })
+      this.#unwatched = messageOf(e)
+    }
   }
 
   /** Makes a change and tells what came of it. */

@@ -40,6 +40,12 @@ describe('on a Pi', () => {
     ['not a hub', usb('1-1', 2, { bDeviceClass: '09' }), []],
   ])('%s', async (_, content, expected) => { expect(await offered(content)).toEqual(expected) })
 
+  it('the others where one is pulled out while it is read', async () => {
+    const deps = machine({ ...usb('1-1', 4, { serial: 'A' }), ...usb('1-2', 5, { serial: 'B' }) })
+    const read = (path: string): Promise<string | undefined> => (path.includes('/1-1/') ? Promise.reject(new Error('ENODEV: no such device, read')) : deps.files.read(path))
+    expect(inventory((await observe(builtIn, { ...deps, files: { ...deps.files, read } })).seen).devices.map((d) => d.id)).toEqual(['usb-1a6e-089a-B'])
+  })
+
   it('no more of a class than a node can tell of', async () => {
     expect(await offered(Object.fromEntries(Array.from({ length: 100 }, (__, i) => [`/dev/mine${i}`, 1000 + i])), ['mine=/dev/mine*'])).toHaveLength(64)
   })

@@ -1,4 +1,5 @@
 /** USB devices for programs that drive them themselves (libusb). */
+import { ignore } from '../../../shared/base/ignore.ts'
 import type { DeviceClass } from './classes.ts'
 import type { Looker } from './glob.ts'
 import type { Seen } from './inventory/plan.ts'
@@ -17,8 +18,8 @@ export async function seeUsb(c: DeviceClass, looker: Looker, deps: ObserveDeps):
   // Their folders are watched: a device's node comes and goes there.
   await Promise.all(buses.map((bus) => looker.expand(`${bus}/*`)))
   const ports = (await looker.names(root)).filter((name) => /^\d+-[\d.]+$/.test(name))
-  const found = await Promise.all(ports.map((port) => seePort(c, port, deps)))
-  return found.flat()
+  const found = await Promise.all(ports.map((port) => ignore(seePort(c, port, deps), 'pulled out while it was read (ENODEV): its going is told like any other')))
+  return found.flatMap((seen) => seen ?? [])
 }
 
 async function seePort(c: DeviceClass, port: string, { files, node }: ObserveDeps): Promise<Seen[]> {
