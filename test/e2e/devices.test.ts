@@ -8,7 +8,7 @@ import { allocatable, deviceCondition, devicePod, Loop } from '../pod-fields/row
 import { Cluster, eventually } from '../testbed/cluster.ts'
 import type { Kubectl } from '../testbed/kubectl.ts'
 
-const folder = `/run/bramble-test-${process.pid}/devices`
+const folder = `/run/bramble-test-${process.pid}-devices`
 let cluster: Cluster
 let kubectl: Kubectl
 const loops = new Map<string, Loop>()

@@ -10,7 +10,7 @@ import type { Kubectl } from '../../testbed/kubectl.ts'
 import { forever, podOf, refused, story, type Row, type World } from '../row.ts'
 
 /** Where the tests plug in. Not below the cluster's own folder, whose name is known too late for a flag. */
-export const socketOf = (runtime: World['runtime']): string => `/run/bramble-test-${process.pid}/${runtime}`
+export const socketOf = (runtime: World['runtime']): string => `/run/bramble-test-${process.pid}-${runtime}`
 export const deviceFlags = (runtime: World['runtime']): string[] => ['--device', `disk=${socketOf(runtime)}/disk*`, '--device', `lost=${socketOf(runtime)}/lost0`, '--device', `line=${socketOf(runtime)}/line*`, '--device', `bus=${socketOf(runtime)}/bus*,shared=2`]
 
 /** A loop device over a small file, under `name`; its contents begin with `text`. */
@@ -22,6 +22,7 @@ export class Loop {
 
   async plug(text = '', mode = 0o600): Promise<void> {
     await mkdir(join(this.#path, '..'), { recursive: true })
+    await rm(this.#path, { force: true })
     await writeFile(this.#image, Buffer.concat([Buffer.from(text), Buffer.alloc((1 << 20) - text.length)]))
     this.#device = (await runOk(['losetup', '--find', '--show', this.#image])).toString().trim()
     const { rdev } = await stat(this.#device)
