@@ -1,6 +1,6 @@
 /** The node agent's flags. */
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LogLevel } from '../shared/host/log.ts'
 import { parseDuration } from '../shared/values/duration.ts'
@@ -26,6 +26,7 @@ export interface AgentConfig {
   readonly clusterDomain: string
   readonly labels: Readonly<Record<string, string>>
   readonly plainHttpRegistries: readonly string[]
+  readonly images: { readonly maxParallelPulls: number; /** Files of credentials: the first that is there counts. */ readonly credentials: readonly string[]; /** Folder of `HOST/hosts.toml`. */ readonly hostsDir: string }
   /** Names, or `PREFIX*`. */
   readonly unsafeSysctls: readonly string[]
   readonly eviction: { readonly thresholds: readonly Threshold[]; /** Milliseconds. */ readonly transition: number }
@@ -54,7 +55,13 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --bridge NAME              bridge of the pod network (default bramble0)
   --cluster-dns IP           name server written into pods (default: the node's own)
   --cluster-domain NAME      default cluster.local
-  --plain-http-registry HOST a registry (host:port) spoken to without TLS (repeatable; containerd only)
+  --plain-http-registry HOST a registry (host:port) spoken to without TLS (repeatable; Docker: in its
+                             daemon's insecure-registries too)
+  --registry-config FILE     the node's credentials, a docker config.json (default registry/config.json in
+                             the data folder, else /root/.docker/config.json)
+  --registry-hosts-dir DIR   mirrors and private CAs, HOST/hosts.toml as containerd has it (default
+                             registry/certs.d in the data folder; containerd only)
+  --max-parallel-image-pulls N  default 2
   --pod-manifest-path DIR    pods whose manifests lie there run here, with or without a control plane
   --system-reserved R        cpu=250m,memory=128Mi: what pods may not have (default: nothing)
   --max-pods N               default 110
@@ -76,7 +83,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 
 const text = { type: 'string' } as const
 const options = {
-  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
+  server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'registry-config': text, 'registry-hosts-dir': text, 'max-parallel-image-pulls': text, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
   'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, 'eviction-hard': text, 'eviction-soft': text, 'eviction-soft-grace-period': text, 'eviction-pressure-transition-period': text, 'system-reserved': text, 'max-pods': text, 'container-log-max-size': text, 'container-log-max-files': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -143,6 +150,17 @@ function reservedOf(list = ''): { cpuMilli: number; memoryBytes: number } {
   return out
 }
 
+const dataDirOf = (flag: string | undefined): string => resolve(flag ?? '/var/lib/bramble/node-agent')
+
+function imagesOf(v: { 'data-dir'?: string | undefined; 'registry-config'?: string | undefined; 'registry-hosts-dir'?: string | undefined; 'max-parallel-image-pulls'?: string | undefined }): AgentConfig['images'] {
+  const folder = join(dataDirOf(v['data-dir']), 'registry')
+  return {
+    maxParallelPulls: countOf('max-parallel-image-pulls', v['max-parallel-image-pulls'] ?? '2', 1, 100),
+    credentials: v['registry-config'] === undefined ? [join(folder, 'config.json'), '/root/.docker/config.json'] : [resolve(v['registry-config'])],
+    hostsDir: v['registry-hosts-dir'] === undefined ? join(folder, 'certs.d') : resolve(v['registry-hosts-dir']),
+  }
+}
+
 export function parseConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): AgentConfig | 'help' | 'version' {
   let parsed
   try {
@@ -166,8 +184,8 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
   if (!/^[a-z][a-z0-9-]{0,9}$/.test(bridge)) throw new UsageError(`--bridge ${bridge}: at most 10 letters, digits and "-"`)
   return {
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
-    joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
+    joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: dataDirOf(values['data-dir']), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], eviction: evictionOf(values), reserve: { ...reservedOf(values['system-reserved']), maxPods: countOf('max-pods', values['max-pods'] ?? '110', 1, 10_000) }, logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], images: imagesOf(values), eviction: evictionOf(values), reserve: { ...reservedOf(values['system-reserved']), maxPods: countOf('max-pods', values['max-pods'] ?? '110', 1, 10_000) }, logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
   }
 }

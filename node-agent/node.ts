@@ -33,6 +33,7 @@ import type { AllocationStore, PodNetwork } from './network/network.ts'
 import { openNetworkGate } from './pod-network-gate.ts'
 import { createHostPorts } from './host-ports.ts'
 import { createProxy, type Proxy } from './proxy/proxy.ts'
+import { warnOfHosts } from './registry-hosts.ts'
 import { ContainerdRuntime } from './runtime/containerd/driver.ts'
 import { DockerRuntime } from './runtime/docker/driver.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -61,7 +62,7 @@ async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
     }
   }
   return new ContainerdRuntime({
-    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('containerd'),
+    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), hostsDir: config.images.hostsDir, logLimits: config.logLimits, clock: host.clock, log: host.log.child('containerd'),
   })
 }
 
@@ -123,6 +124,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
     host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, newKey: newKeyApart(process.argv[1] ?? ''), ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
   })
   const runtime = await openRuntime(config, host)
+  if (runtime.name === 'docker') await warnOfHosts(config.images.hostsDir, host.log.child('images'))
   const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })
   const { network, iptables } = await openNetwork(config, host, createAllocations(database))
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
@@ -131,7 +133,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const kubelet = createKubelet({
     hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: {
-      eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+      eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, parallelPulls: config.images.maxParallelPulls, registryCredentials: config.images.credentials, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()

@@ -13,6 +13,7 @@ import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
 import type { PodNetwork } from './hooks/sandbox-network.ts'
 import { createImageCollector } from './images/gc/collector.ts'
+import { nodeKeyring } from './images/node-credentials.ts'
 import { createPuller } from './images/puller.ts'
 import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
@@ -59,6 +60,8 @@ export interface KubeletConfig {
   readonly unsafeSysctls?: readonly string[]
   /** Registry hosts that speak plain HTTP. */
   readonly plainHttpRegistries?: readonly string[]
+  /** Files of the node's own credentials for registries: the first that is there counts. Default none. */
+  readonly registryCredentials?: readonly string[]
   readonly version?: string
 }
 
@@ -175,7 +178,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     imagesInUse: () => cache.images(), references: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired ? allContainers(r.pod).map((c) => c.image ?? '') : [])),
     event: (type, reason, message) => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() }),
   })
-  const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
+  const puller = createPuller({ runtime, clock: host.clock, log: log.child('images'), parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [], nodeKeyring: nodeKeyring(config.registryCredentials ?? [], log) })
 
   const limits = createSizeLimits({
     files, clock: host.clock, log,

@@ -8,7 +8,7 @@ import { PassThrough } from 'node:stream'
 import { EventQueue } from './event-queue.ts'
 import { canonicalId, isImageId, normalizeReference } from './image-reference.ts'
 import {
-  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime,
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime,
   type RuntimeErrorCode, type RuntimeEvent, type Sandbox, type SandboxSpec, type Session,
 } from './runtime.ts'
 
@@ -40,7 +40,7 @@ export interface FakeOptions {
   /** References of images that are present from the start. */
   readonly images?: readonly string[]
   /** Images a pull finds in its registry; undefined finds every one. */
-  readonly registry?: (reference: string) => { readonly fails?: { readonly code: RuntimeErrorCode; readonly message: string }; readonly takes?: Millis }
+  readonly registry?: (reference: string) => { readonly fails?: { readonly code: RuntimeErrorCode; readonly message: string }; readonly takes?: Millis; /** What it tells of its progress on the way. */ readonly steps?: readonly { readonly after: Millis; readonly at: PullProgress }[] }
 }
 
 type Mutable = { -readonly [K in keyof Container]: Container[K] }
@@ -267,12 +267,12 @@ export class FakeRuntime implements Runtime {
     }
   }
 
-  async pullImage(reference: string, _auth: RegistryAuth | undefined, _options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+  async pullImage(reference: string, _auth: RegistryAuth | undefined, _options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     this.#mayFail('pullImage')
     const name = normalizeReference(reference)
     this.journal.push(`pullImage ${name}`)
-    progress(`pulling ${name}`)
     const found = this.#options.registry?.(name) ?? {}
+    for (const step of found.steps ?? []) { await this.#clock.sleep(step.after, signal); progress(step.at) }
     if (found.takes) await this.#clock.sleep(found.takes, signal)
     if (found.fails) throw new RuntimeError(found.fails.code, found.fails.message)
     return this.addImage(name)

@@ -141,6 +141,9 @@ export interface Image {
   readonly user: string
 }
 
+/** How far a pull is, in the engine's own rounding. The total grows while layers become known; it is 0 until the first is. */
+export interface PullProgress { readonly phase: 'downloading' | 'unpacking'; readonly doneBytes: number; readonly totalBytes: number }
+
 export interface RegistryAuth { readonly username: string; readonly password: string }
 
 export interface ExecRequest { readonly argv: readonly string[]; readonly stdin: boolean; readonly tty: boolean }
@@ -194,7 +197,8 @@ export interface Runtime {
   exec(containerId: string, request: ExecRequest): Promise<Session>
   attach(containerId: string, request: { stdin: boolean; tty: boolean }): Promise<Session>
   logs(containerId: string, logPath: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>
-  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image>
+  /** `progress` is called whenever something moved, also where that is too little to change the numbers. What was downloaded when it fails is kept, where the engine can, and the next call goes on from there. */
+  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image>
   /** The image a reference names if it is present and whole, undefined otherwise. Accepts what a pod may write: `nginx`, `nginx:1.27`, `r/n@sha256:...`, an id. */
   image(reference: string): Promise<Image | undefined>
   images(): Promise<readonly Image[]>

@@ -146,9 +146,14 @@ function pull(deps: ApplyDeps, record: PodRecord, pod: StoredPod, name: string):
   if (!container) return
   const { clock, log } = deps.host
   record.images.set(name, { at: 'pulling' })
-  const secrets = (pod.spec?.imagePullSecrets ?? []).flatMap((s) => deps.desired.get<Secret>('Secret', record.ref.namespace, s.name ?? '') ?? [])
+  const named = (pod.spec?.imagePullSecrets ?? []).flatMap((s) => s.name || [])
+  const secrets = named.flatMap((s) => deps.desired.get<Secret>('Secret', record.ref.namespace, s) ?? [])
   const ranBefore = newestContainer(deps.cache.pod(record.ref.uid).containers, name) !== undefined || (record.firstAttempt.get(name) ?? 0) > 0
   const event = (type: 'Normal' | 'Warning', reason: string, message: string): void => deps.event(record, type, reason, message, fieldPathOf(pod, name))
+  if (secrets.length < named.length) {
+    const missing = named.filter((s) => !deps.desired.get<Secret>('Secret', record.ref.namespace, s))
+    deps.event(record, 'Warning', 'FailedToRetrieveImagePullSecret', `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`)
+  }
   const done = async (): Promise<void> => {
     const result = await deps.puller.ensure({ container, secrets, ranBefore, event }, record.abort.signal)
     if (result.ok) {

@@ -42,6 +42,8 @@ export const content = (e: Engine, digest: string): string[] => ctr(e, 'content'
 export const importImage = (e: Engine, tarPath: string): string[] => ctr(e, 'images', 'import', tarPath)
 export const pullImage = (e: Engine, reference: string, o: { plainHttp: boolean; username: string | undefined; hostsDir: string | undefined }): string[] => ctr(e, 'images', 'pull',
   ...(o.plainHttp ? ['--plain-http'] : []), ...(o.hostsDir === undefined ? [] : ['--hosts-dir', o.hostsDir]), ...(o.username === undefined ? [] : [`--user=${o.username}`]), reference)
+/** Downloads under way: name, size, age. */
+export const activeContent = (e: Engine): string[] => ctr(e, 'content', 'active')
 export const removeImages = (e: Engine, references: readonly string[]): string[] => ctr(e, 'images', 'rm', '--sync', ...references)
 /** A read-only snapshot of an image's top layer, kept: protects the layers from collection and tells where they are. */
 export const viewSnapshot = (e: Engine, key: string, chainId: string): string[] => ctr(e, 'snapshots', 'view', '--mounts', key, chainId)

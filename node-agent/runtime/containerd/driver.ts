@@ -10,7 +10,7 @@ import { runOk } from '../../../shared/host/exec.ts'
 import { fileFacts, makeFolder, removeTree } from '../../../shared/host/tree.ts'
 import { EventQueue } from '../event-queue.ts'
 import {
-  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
   type SandboxSpec, type Session,
 } from '../runtime.ts'
 import * as argv from './argv.ts'
@@ -67,7 +67,7 @@ export class ContainerdRuntime implements Runtime {
     this.#o = options
     this.#engine = { address: options.address, namespace: options.namespace, runcRoot: `${options.stateDir}/runc` }
     this.#records = new Records(options.dataDir)
-    this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
+    this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir, clock: options.clock, log: options.log })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
     this.#table = new ContainerTable({ logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
     this.#stream = new EventStream({
@@ -266,7 +266,7 @@ export class ContainerdRuntime implements Runtime {
     })
   }
 
-  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     return this.#ready().then(() => this.#images.pull({ reference, auth, plainHttp: options.plainHttp, signal, progress }))
   }
 

@@ -1,13 +1,14 @@
 /** Images of the engine, answered from memory: events say when to look again, and what a digest means never changes. */
 import { createHash } from 'node:crypto'
-import { run, runOk, start, type ExecResult } from '../../../shared/host/exec.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
+import { run, runOk } from '../../../shared/host/exec.ts'
 import { replaceText, readText } from '../../../shared/host/tree.ts'
 import { goArchitecture } from '../../../shared/host/oci-archive.ts'
 import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
-import { RuntimeError, type Image, type RegistryAuth } from '../runtime.ts'
-import { withPty } from '../pty.ts'
+import { RuntimeError, type Image, type PullProgress, type RegistryAuth } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { classifyPull, lastError, parseImageConfig, parseImages, parseLayers, parseManifest, type ImageConfig } from './parse.ts'
+import { pullByCtr } from './pull.ts'
 
 export interface KnownImage { readonly image: Image; readonly config: ImageConfig; /** Folders of the layers, topmost first. */ readonly layers: readonly string[]; readonly viewKey: string }
 
@@ -17,7 +18,7 @@ interface Resolved { readonly id: string; readonly config: ImageConfig }
 export class ImageStore {
   readonly #engine: argv.Engine
   readonly #folder: string
-  readonly #hostsDir: string | undefined
+  readonly #pulling: { readonly hostsDir: string | undefined; readonly clock: Clock; readonly log: Log }
   readonly #resolved = new Map<string, Promise<Resolved>>()
   readonly #layers = new Map<string, readonly string[]>()
   #byId = new Map<string, KnownImage>()
@@ -26,10 +27,10 @@ export class ImageStore {
   #dirty = true
 
   /** `folder` keeps what digests mean; it exists. */
-  constructor(options: { engine: argv.Engine; folder: string; hostsDir: string | undefined }) {
+  constructor(options: { engine: argv.Engine; folder: string; hostsDir: string | undefined; clock: Clock; log: Log }) {
     this.#engine = options.engine
     this.#folder = options.folder
-    this.#hostsDir = options.hostsDir
+    this.#pulling = { hostsDir: options.hostsDir, clock: options.clock, log: options.log }
   }
 
   /** The engine's images may have changed: the next question looks again. */
@@ -57,11 +58,9 @@ export class ImageStore {
     return (await this.#list()).filter((i) => before.get(i.reference) !== i.digest).map((i) => i.reference)
   }
 
-  async pull(request: { reference: string; auth: RegistryAuth | undefined; plainHttp: boolean; signal: AbortSignal; progress: (text: string) => void }): Promise<Image> {
+  async pull(request: { reference: string; auth: RegistryAuth | undefined; plainHttp: boolean; signal: AbortSignal; progress: (at: PullProgress) => void }): Promise<Image> {
     const name = normalizeReference(request.reference)
-    request.progress(`Pulling ${name}`)
-    const command = argv.pullImage(this.#engine, name, { plainHttp: request.plainHttp, username: request.auth?.username, hostsDir: this.#hostsDir })
-    const { exitCode, output } = request.auth === undefined ? await plain(command, request.signal) : await withPassword(command, request.auth.password, request.signal)
+    const { exitCode, output } = await pullByCtr({ ...this.#pulling, ...request, engine: this.#engine, name })
     if (exitCode !== 0) throw classifyPull(request.reference, output)
     this.#dirty = true
     const found = await this.find(name)
@@ -174,35 +173,4 @@ export class ImageStore {
 /** Identity of a stack of layers (OCI image spec, "Layer ChainID"). */
 export function chainId(diffIds: readonly string[]): string {
   return diffIds.reduce((chain, diff) => (chain === '' ? diff : `sha256:${createHash('sha256').update(`${chain} ${diff}`).digest('hex')}`), '')
-}
-
-const hour = 3_600_000
-
-async function plain(command: readonly string[], signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
-  const result: ExecResult = await run(command, { timeout: hour, signal, maxBytes: 1 << 20 })
-  return { exitCode: result.exitCode, output: `${result.stdout}\n${result.stderr}` }
-}
-
-/** `ctr` asks on its terminal for a password that the command line does not give: so it never shows in the list of processes. */
-async function withPassword(command: readonly string[], password: string, signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
-  signal.throwIfAborted()
-  if (/[\r\n]/.test(password)) throw new RuntimeError('pull-denied', 'a registry password with a line break cannot be used')
-  const child = start(withPty(command), { stdio: 'pipe' })
-  const abort = (): void => { child.kill('SIGTERM') }
-  signal.addEventListener('abort', abort, { once: true })
-  let output = ''
-  let asked = false
-  child.stdin?.on('error', () => undefined)
-  child.stderr?.on('data', (d: Buffer) => { output = (output + d.toString()).slice(-65536) })
-  child.stdout?.on('data', (d: Buffer) => {
-    output = (output + d.toString()).slice(-65536)
-    if (!asked && output.includes('Password:')) { asked = true; child.stdin?.write(`${password}\n`) }
-  })
-  try {
-    const exitCode = await new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 143)) })
-    signal.throwIfAborted()
-    return { exitCode, output: output.replaceAll(password, '***') }
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

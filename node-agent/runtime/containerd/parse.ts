@@ -94,7 +94,7 @@ export function classifyStart(output: string): RuntimeError {
 /** Why a pull failed, in the classes the kubelet tells apart. */
 export function classifyPull(reference: string, output: string): RuntimeError {
   const message = lastError(output)
-  const code: RuntimeErrorCode = /401|403|unauthorized|forbidden|denied|insufficient_scope|authorization failed|no basic auth/i.test(message) ? 'pull-denied'
+  const code: RuntimeErrorCode = /\b(?:401|403)\b|unauthorized|forbidden|denied|insufficient_scope|authorization failed|no basic auth/i.test(message) ? 'pull-denied'
     : /not found|manifest unknown|does not exist|no match for platform/i.test(message) ? 'image-not-found'
       : /connect(ion)?: .*containerd|cannot connect to the docker daemon/i.test(message) ? 'unavailable' : 'pull-failed'
   return new RuntimeError(code, `failed to pull and unpack image "${reference}": ${message}`)

@@ -29,6 +29,7 @@ export const images = (e: Engine): string[] => docker(e, 'image', 'ls', '--quiet
 export const inspectImages = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'inspect', ...names)
 export const load = (e: Engine, tarPath: string): string[] => docker(e, 'image', 'load', '--input', tarPath)
 /** `configDir` holds the credentials, so that they never show on a command line. */
+export const registryConfig = (e: Engine): string[] => docker(e, 'info', '--format', '{{json .RegistryConfig}}')
 export const pull = (e: Engine, reference: string, configDir: string | undefined): string[] => ['docker', ...(configDir === undefined ? [] : ['--config', configDir]), '--host', e.host, 'pull', reference]
 export const removeImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', ...names)
 

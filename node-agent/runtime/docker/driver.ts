@@ -9,15 +9,15 @@ import type { Clock, Log } from '../../../shared/base/host.ts'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { run, runOk, start } from '../../../shared/host/exec.ts'
 import { writeBusyboxImage } from '../../../shared/host/oci-archive.ts'
-import { makeFolder, readText, removeTree, writeText } from '../../../shared/host/tree.ts'
+import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
 import { cgroupStats, processesIn } from '../containerd/cgroup.ts'
 import { hostDevices } from '../containerd/devices.ts'
 import { readHostFacts } from '../containerd/host-facts.ts'
 import { lastError } from '../containerd/parse.ts'
 import { EventQueue } from '../event-queue.ts'
-import { canonicalId, isImageId, normalizeReference, parseImageReference } from '../image-reference.ts'
+import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
 import {
-  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
   type SandboxSpec, type Session,
 } from '../runtime.ts'
 import { openSession } from '../session.ts'
@@ -25,6 +25,7 @@ import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
 import { readLogs } from './logs.ts'
 import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
+import { pullByDocker } from './pull.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
@@ -372,24 +373,11 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  async pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+  async pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     await this.#start()
     const name = normalizeReference(reference)
-    const { domain } = parseImageReference(reference)
-    if (options.plainHttp && !/^(localhost|127\.|\[::1\])/.test(domain)) this.#o.log.debug('the daemon decides whether a registry may be plain HTTP (insecure-registries)', { registry: domain })
-    progress(`Pulling ${name}`)
-    const configDir = auth && `${this.#o.stateDir}/auth-${process.pid}-${this.#serial++}`
-    try {
-      if (configDir) {
-        await makeFolder(configDir)
-        const server = domain === 'docker.io' ? 'https://index.docker.io/v1/' : domain
-        await writeText(`${configDir}/config.json`, JSON.stringify({ auths: { [server]: { auth: Buffer.from(`${auth.username}:${auth.password}`).toString('base64') } } }))
-      }
-      const result = await run(argv.pull(this.#engine, name, configDir), { timeout: 3_600_000, signal })
-      if (result.exitCode !== 0) throw classifyPull(reference, result.stderr.toString())
-    } finally {
-      if (configDir) await removeTree(configDir)
-    }
+    const { exitCode, output } = await pullByDocker({ engine: this.#engine, reference, name, auth, plainHttp: options.plainHttp, folder: `${this.#o.stateDir}/auth-${process.pid}-${this.#serial++}`, signal, progress })
+    if (exitCode !== 0) throw classifyPull(reference, output)
     this.#images = undefined
     const image = await this.image(name)
     if (!image) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not there`)

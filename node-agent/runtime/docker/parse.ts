@@ -68,7 +68,7 @@ export function classifyStart(exitCode: number, output: string): RuntimeError {
 export function classifyPull(reference: string, output: string): RuntimeError {
   const message = lastError(output).replace(/^Error response from daemon: /, '')
   // Docker Hub says "denied" of what may also not exist; Docker words both in one.
-  const code: RuntimeErrorCode = /manifest unknown|manifest for .* not found|no matching manifest|: not found/i.test(message) ? 'image-not-found' : /denied|unauthorized|authentication|no basic auth|forbidden|401|403/i.test(message) ? 'pull-denied'
+  const code: RuntimeErrorCode = /manifest unknown|manifest for .* not found|no matching manifest|: not found/i.test(message) ? 'image-not-found' : /denied|unauthorized|authentication|no basic auth|forbidden|\b(?:401|403)\b/i.test(message) ? 'pull-denied'
     : /Cannot connect to the Docker daemon/.test(message) ? 'unavailable' : 'pull-failed'
   return new RuntimeError(code, `failed to pull image "${reference}": ${message}`)
 }
