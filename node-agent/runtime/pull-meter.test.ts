@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ctrLine, dockerLine, PullMeter } from './pull-meter.ts'
+import { activeDownloads, ctrLine, dockerLine, PullMeter } from './pull-meter.ts'
 
 const hex = (c: string): string => c.repeat(64)
 const esc = String.fromCharCode(27)
@@ -20,6 +20,20 @@ describe('ctr', () => {
     meter.feed(`layer-sha256:${hex('b')}:    done    ${bar} \nlayer-sha256:${hex('c')}: exists ${bar}\nunpacking linux/amd64 sha256:${hex('a')}...\n`)
     expect(meter.reading).toEqual({ phase: 'unpacking', doneBytes: 64 << 20, totalBytes: 64 << 20 })
   })
+})
+
+it('downloads under way are known more exactly than what was printed', () => {
+  const active = activeDownloads(`REF\t\t\tSIZE\tAGE\t\nlayer-sha256:${hex('b')}\t6.757MB\tLess than a second\t\nlayer-sha256:${hex('c')}\t1.5GB\t2 minutes\t\n`)
+  expect(active).toEqual([{ name: `layer-sha256:${hex('b')}`, done: 6_757_000 }, { name: `layer-sha256:${hex('c')}`, done: 1_500_000_000 }])
+  const meter = new PullMeter(ctrLine)
+  meter.feed(`layer-sha256:${hex('b')}:    downloading    ${bar}  6.0 MiB/64.0 MiB \n`)
+  meter.expect(`layer-sha256:${hex('d')}`)
+  expect(active.map(({ name, done }) => meter.correct(name, done))).toEqual([true, false])
+  expect(meter.reading).toEqual({ phase: 'downloading', doneBytes: 6_757_000, totalBytes: 64 << 20 })
+  // What ctr shows of a download that has just broken.
+  meter.feed(`layer-sha256:${hex('b')}:    done    ${bar} \n`)
+  expect(meter.correct(`layer-sha256:${hex('b')}`, 7_000_000)).toBe(true)
+  expect(meter.reading.doneBytes).toBe(7_000_000)
 })
 
 describe('docker', () => {

@@ -41,6 +41,11 @@ export function dockerLine(line: string): Line | undefined {
   }
 }
 
+/** `ctr content active`: downloads under way, with their sizes. */
+export function activeDownloads(output: string): readonly { readonly name: string; readonly done: number }[] {
+  return [...output.matchAll(new RegExp(`^(\\S+)\\s+${amount}\\s`, 'gm'))].map(([, name = '', number = '', unit = '']) => ({ name, done: Math.round(Number(number) * (units[unit] ?? 1)) }))
+}
+
 export class PullMeter {
   readonly #parse: (line: string) => Line | undefined
   readonly #blobs = new Map<string, Blob>()
@@ -60,6 +65,12 @@ export class PullMeter {
     return moved
   }
 
+  /** A blob of which an earlier try knew, and this one has not spoken yet. */
+  expect(name: string): void { if (!this.#blobs.has(name)) this.#note({ name, at: 'waiting' }) }
+
+  /** How much is here of one that is known and still under way, by a better source than what was printed. */
+  correct(name: string, done: number): boolean { return this.#blobs.has(name) && this.#note({ name, at: 'downloading', done }) }
+
   #note(read: Line): boolean {
     const before = this.#blobs.get(read.name)
     if (!before && this.#blobs.size >= maxBlobs) return false
@@ -77,6 +88,6 @@ export class PullMeter {
     // What is being unpacked is here whole, however much of it was read for that.
     const doneBytes = blobs.reduce((sum, b) => sum + (b.at === 'unpacking' ? b.total : b.done), 0)
     const unpacking = blobs.some((b) => b.at === 'unpacking') && !blobs.some((b) => b.at === 'waiting' || b.at === 'downloading')
-    return { phase: unpacking ? 'unpacking' : 'downloading', doneBytes, totalBytes: blobs.reduce((sum, b) => sum + b.total, 0) }
+    return { phase: unpacking ? 'unpacking' : 'downloading', doneBytes, totalBytes: blobs.reduce((sum, b) => sum + Math.max(b.total, b.done), 0) }
   }
 }

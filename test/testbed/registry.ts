@@ -19,7 +19,10 @@ export interface Registry {
 export interface RegistryOptions {
   /** Where it keeps its images; several may share it. */
   readonly folder: string
+  /** By which it is spoken of; 127.0.0.1 by default. */
   readonly host?: string
+  /** Where it listens, if not at `host`. */
+  readonly listen?: string
   readonly password?: boolean
   readonly tls?: { readonly cert: string; readonly key: string }
 }
@@ -34,7 +37,7 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   const address = `${options.host ?? '127.0.0.1'}:${port}`
   const own = join(options.folder, String(port))
   await mkdir(own, { recursive: true })
-  const lines = ['version: 0.1', `storage: { filesystem: { rootdirectory: "${options.folder}/data" } }`, 'http:', `  addr: "${address}"`]
+  const lines = ['version: 0.1', `storage: { filesystem: { rootdirectory: "${options.folder}/data" } }`, 'http:', `  addr: "${options.listen ?? options.host ?? '127.0.0.1'}:${port}"`]
   if (options.tls) {
     await writeFile(join(own, 'cert.pem'), options.tls.cert)
     await writeFile(join(own, 'key.pem'), options.tls.key)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Secret } from '../../../shared/api/core-v1.ts'
-import { credentialsFor, matches, readKeyring, secretKeyring, type Keyring } from './credentials.ts'
+import { credentialsFor, matches, readKeyring, repositoryOf, secretKeyring, type Keyring } from './credentials.ts'
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const auth = (user: string, password = 'p'): { auth: string } => ({ auth: base64(`${user}:${password}`) })
@@ -45,3 +45,8 @@ describe('credentials', () => {
     expect(users('r.io/nginx', secretKeyring([configJson({ 'index.docker.io': auth('hub') })]))).toEqual([])
   })
 })
+
+it.each([
+  ['nginx', 'docker.io', 'docker.io/library/nginx'], ['nginx:1', 'docker.io', 'docker.io/library/nginx'], ['team/app:1', 'docker.io', 'docker.io/team/app'], ['index.docker.io/nginx', 'docker.io', 'docker.io/library/nginx'],
+  ['r:5000/app', 'r:5000', 'r:5000/app'], ['r.io/a/b:1@sha256:00', 'r.io', 'r.io/a/b'], ['localhost/a', 'localhost', 'localhost/a'], ['[::1]:5000/a:1', '[::1]:5000', '[::1]:5000/a'],
+])('%s is of %s, %s', (reference, domain, repository) => { expect(repositoryOf(reference)).toEqual({ domain, repository }) })

@@ -107,6 +107,17 @@ export function matches(key: string, repository: string): boolean {
   return a.port === b.port && a.host.length === b.host.length && b.path.startsWith(a.path) && a.host.every((part, i) => partMatches(part, b.host[i]!))
 }
 
+/** Registry and whole repository of a well-formed image name: `nginx:1` is `docker.io` and `docker.io/library/nginx`, as engines take it. */
+export function repositoryOf(reference: string): { domain: string; repository: string } {
+  const name = reference.replace(/@.*$/, '').replace(/:[^:/]*$/, '')
+  const slash = name.indexOf('/')
+  const first = name.slice(0, Math.max(0, slash))
+  const isHost = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase()
+  const domain = !isHost || first === hub ? 'docker.io' : first
+  const path = isHost ? name.slice(slash + 1) : name
+  return { domain, repository: `${domain}/${domain === 'docker.io' && !path.includes('/') ? `library/${path}` : path}` }
+}
+
 /**
  * Those that fit, without repetition: of each keyring the most special name first (`host/team/app` before `host/team` before `host`), the keyrings in the
  * order given. `repository` is normalized and without tag: `registry:5000/team/app`.

@@ -111,7 +111,7 @@ async function asEach(options: DownloadOptions, wanted: Wanted, signal: AbortSig
 async function throughBreaks(options: DownloadOptions, wanted: Wanted, auth: RegistryAuth | undefined, signal: AbortSignal, tell: (at: PullProgress) => void): Promise<Image> {
   for (let [reached, before] = [0, 0]; ; before = reached) {
     try {
-      return await once(options, wanted, auth, signal, (at) => { reached = Math.max(reached, at.doneBytes); tell(at) })
+      return await once(options, wanted, auth, signal, (at) => { reached = at.doneBytes; tell(at) })
     } catch (e) {
       signal.throwIfAborted()
       if (!(e instanceof RuntimeError) || e.code !== 'pull-failed' || reached <= before) throw e

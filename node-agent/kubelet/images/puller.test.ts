@@ -139,7 +139,7 @@ describe('a link that breaks', () => {
     calls[0]!.progress({ phase: 'unpacking', doneBytes: 100, totalBytes: 100 })
     await clock.advance(600_000)
     expect(calls[0]!.signal.aborted).toBe(false)
-    calls[0]!.progress(at(0))
+    calls[0]!.progress(at(40))
     await clock.advance(60_000)
     expect(calls[0]!.signal.aborted).toBe(true)
     await clock.advance(1000)

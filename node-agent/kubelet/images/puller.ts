@@ -3,9 +3,8 @@ import type { Container, Secret } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
 import type { Clock, Log } from '../../../shared/base/host.ts'
-import { parseImageReference } from '../../runtime/image-reference.ts'
 import { RuntimeError, type Image, type PullProgress, type Runtime } from '../../runtime/runtime.ts'
-import { credentialsFor, secretKeyring, type Keyring } from './credentials.ts'
+import { credentialsFor, repositoryOf, secretKeyring, type Keyring } from './credentials.ts'
 import { createDownloads } from './downloads.ts'
 
 export interface PullRequest {
@@ -65,8 +64,8 @@ export function createPuller(options: PullerOptions): Puller {
     let begun = asked
     const told = createTelling(reference, options.tellEvery ?? 30_000, clock, event)
     try {
-      const { domain, path } = parseImageReference(reference)
-      const auths = credentialsFor(`${domain}/${path}`, [secretKeyring(request.secrets), await options.nodeKeyring()])
+      const { domain, repository } = repositoryOf(reference)
+      const auths = credentialsFor(repository, [secretKeyring(request.secrets), await options.nodeKeyring()])
       const image = await downloads.fetch({ reference, auths, plainHttp: options.plainHttp.includes(domain) }, {
         started() { begun = clock.monotonic(); event('Normal', 'Pulling', `Pulling image "${reference}"`) },
         progress: told,

@@ -1,7 +1,7 @@
 /**
  * Leases of containerd, which keep what is half downloaded from its garbage collection. `ctr` takes a lease of its own for a pull and gives
  * it back when the pull fails, and with it every byte; it has no verb that adds something to a lease. So this is the one place that speaks
- * gRPC to containerd's socket (`containerd.services.leases.v1`): three calls whose messages are a few strings.
+ * gRPC to containerd's socket (`containerd.services.leases.v1`): a few calls whose messages are a few strings.
  */
 import { connect, type ClientHttp2Session } from 'node:http2'
 import { createConnection } from 'node:net'
@@ -15,6 +15,10 @@ export interface LeaseClient {
   create(id: string, expires: Millis): Promise<void>
   /** Twice is as once; what is named need not exist yet. */
   add(id: string, resource: LeaseResource): Promise<void>
+  /** Every lease of the namespace. */
+  list(): Promise<readonly { readonly id: string; /** Wall clock. */ readonly created: Millis }[]>
+  /** Ids of what it holds; none where it is gone. */
+  resources(id: string): Promise<readonly string[]>
   /** What it held may be collected from now on. One that is gone is gone. */
   remove(id: string): Promise<void>
   close(): void
@@ -22,6 +26,8 @@ export interface LeaseClient {
 
 /** A call that took so long is given up: containerd answers within milliseconds. */
 const patience: Millis = 10_000
+/** Of an answer: tens of thousands of leases. */
+const maxAnswer = 4 << 20
 const service = '/containerd.services.leases.v1.Leases'
 /** `google.rpc.Code`. */
 const [ok, notFound, alreadyExists] = ['0', '5', '6']
@@ -35,10 +41,13 @@ export function openLeases(options: { address: string; namespace: string }): Lea
     session.unref()
     return session
   }
-  const call = (method: string, message: Buffer, fine: readonly string[]): Promise<void> => new Promise((resolve, reject) => {
+  /** The answer's message, empty where the status is one of `fine`. */
+  const call = (method: string, message: Buffer, fine: readonly string[] = []): Promise<Buffer> => new Promise((resolve, reject) => {
     const stream = open().request({ ':method': 'POST', ':path': `${service}/${method}`, 'content-type': 'application/grpc', te: 'trailers', 'containerd-namespace': options.namespace })
     let status: string | undefined
     let text = ''
+    const parts: Buffer[] = []
+    let size = 0
     const note = (headers: Readonly<Record<string, unknown>>): void => {
       if (headers['grpc-status'] !== undefined) status = String(headers['grpc-status'])
       if (headers['grpc-message'] !== undefined) text = decodeURIComponent(String(headers['grpc-message']))
@@ -47,16 +56,28 @@ export function openLeases(options: { address: string; namespace: string }): Lea
     stream.on('response', note)
     stream.on('trailers', note)
     stream.on('error', reject)
-    stream.on('close', () => { if (status !== undefined && (status === ok || fine.includes(status))) resolve(); else reject(new Error(`${method}: ${text || `status ${status ?? 'none'}`}`)) })
-    stream.resume()
+    stream.on('data', (d: Buffer) => { size += d.length; if (size > maxAnswer) stream.destroy(new Error(`${method}: the answer is too long`)); else parts.push(d) })
+    stream.on('close', () => {
+      if (status === ok) resolve(Buffer.concat(parts).subarray(5))
+      else if (status !== undefined && fine.includes(status)) resolve(Buffer.alloc(0))
+      else reject(new Error(`${method}: ${text || `status ${status ?? 'none'}`}`))
+    })
     const frame = Buffer.alloc(5)
     frame.writeUInt32BE(message.length, 1)
     stream.end(Buffer.concat([frame, message]))
   })
   return {
-    create: (id, expires) => call('Create', Buffer.concat([field(1, id), field(3, Buffer.concat([field(1, 'containerd.io/gc.expire'), field(2, new Date(expires).toISOString())]))]), [alreadyExists!]),
-    add: (id, resource) => call('AddResource', Buffer.concat([field(1, id), field(2, Buffer.concat([field(1, resource.id), field(2, resource.type)]))]), []),
-    remove: (id) => call('Delete', field(1, id), [notFound!]),
+    async create(id, expires) { await call('Create', Buffer.concat([field(1, id), field(3, Buffer.concat([field(1, 'containerd.io/gc.expire'), field(2, new Date(expires).toISOString())]))]), [alreadyExists!]) },
+    async add(id, resource) { await call('AddResource', Buffer.concat([field(1, id), field(2, Buffer.concat([field(1, resource.id), field(2, resource.type)]))])) },
+    async list() {
+      return fieldsOf(await call('List', Buffer.alloc(0))).map(({ bytes }) => {
+        const lease = fieldsOf(bytes)
+        const created = fieldsOf(lease.find((f) => f.number === 2)?.bytes ?? Buffer.alloc(0)).find((f) => f.number === 1)?.value ?? 0
+        return { id: lease.find((f) => f.number === 1)?.bytes.toString() ?? '', created: created * 1000 }
+      })
+    },
+    async resources(id) { return fieldsOf(await call('ListResources', field(1, id), [notFound!])).map(({ bytes }) => fieldsOf(bytes).find((f) => f.number === 1)?.bytes.toString() ?? '') },
+    async remove(id) { await call('Delete', field(1, id), [notFound!]) },
     close: () => session?.close(),
   }
 }
@@ -68,3 +89,21 @@ function field(number: number, value: string | Buffer): Buffer {
 }
 
 function varint(n: number): number[] { return n < 0x80 ? [n] : [(n & 0x7f) | 0x80, ...varint(n >>> 7)] }
+
+interface Field { readonly number: number; readonly bytes: Buffer; readonly value: number }
+
+/** The fields of a message: strings, messages and counts, which is all that these have. */
+function fieldsOf(message: Buffer): Field[] {
+  const out: Field[] = []
+  let at = 0
+  const read = (): number => { for (let [value, scale] = [0, 1]; ; scale *= 128) { const b = message[at++] ?? 0; value += (b & 0x7f) * scale; if (b < 0x80) return value } }
+  while (at < message.length) {
+    const tag = read()
+    const value = read()
+    const isBytes = (tag & 7) === 2
+    if (!isBytes && (tag & 7) !== 0) throw new Error('containerd answered in a form that is not understood')
+    out.push({ number: tag >> 3, value, bytes: isBytes ? message.subarray(at, at + value) : Buffer.alloc(0) })
+    if (isBytes) at += value
+  }
+  return out
+}

@@ -9,7 +9,7 @@ import { messageOf } from '../../../shared/base/errors.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 import { run, start } from '../../../shared/host/exec.ts'
 import { withPty } from '../pty.ts'
-import { ctrLine, PullMeter } from '../pull-meter.ts'
+import { activeDownloads, ctrLine, PullMeter } from '../pull-meter.ts'
 import { RuntimeError, type PullProgress, type RegistryAuth } from '../runtime.ts'
 import * as argv from './argv.ts'
 import type { LeaseClient } from './lease-client.ts'
@@ -32,22 +32,43 @@ const keepParts: Millis = 72 * 3_600_000
 /** How often a download that shows no movement is looked at more closely: of a gigabyte, `ctr` shows only tenths. */
 const lookEvery: Millis = 20_000
 const outputKept = 65_536
+/** How our leases begin; those of `ctr` are random. */
+const ours = 'bramble-pull-'
+
+/** When each of the pulls of this process that are under way began; wall clock, as leases have it. */
+const underWay = new Set<{ readonly since: Millis }>()
 
 /** Rejects with the signal's reason when it aborts. */
 export async function pullByCtr(pull: CtrPull): Promise<{ exitCode: number; output: string }> {
   const { openLeases } = await import('./lease-client.ts')
   const leases = openLeases({ address: pull.engine.address, namespace: pull.engine.namespace })
-  const lease = `bramble-pull-${createHash('sha256').update(pull.name).digest('hex').slice(0, 32)}`
-  const trouble = (e: unknown): void => pull.log.warn('parts of an image may not outlive a broken pull', { image: pull.name, error: messageOf(e) })
+  const lease = `${ours}${createHash('sha256').update(pull.name).digest('hex').slice(0, 32)}`
+  const trouble = (e: unknown): void => pull.log.warn('parts of an image may not outlive a broken pull, or stay for a day', { image: pull.name, error: messageOf(e) })
+  const self = { since: pull.clock.now() }
+  underWay.add(self)
   try {
     await leases.create(lease, pull.clock.now() + keepParts).catch(trouble)
     const kept: Promise<void>[] = []
-    const result = await watched(pull, (name) => { kept.push(keep(leases, lease, name).catch(trouble)) })
+    const seen = new Set<string>()
+    const before = (await leases.resources(lease).catch((e: unknown) => { trouble(e); return [] })).filter((name) => name.startsWith('layer-'))
+    const result = await watched(pull, before, (name) => { seen.add(name); kept.push(keep(leases, lease, name).catch(trouble)) })
     await Promise.all(kept)
-    if (result.exitCode === 0) await leases.remove(lease).catch(trouble)
+    if (result.exitCode === 0) await release(leases, lease, seen).catch(trouble)
     return result
   } finally {
+    underWay.delete(self)
     leases.close()
+  }
+}
+
+/** The image holds its parts from now on. A `ctr` that was killed on the way left a lease too, which would hold them when the image is removed. */
+async function release(leases: LeaseClient, lease: string, names: ReadonlySet<string>): Promise<void> {
+  await leases.remove(lease)
+  const oldest = Math.min(...[...underWay].map((u) => u.since))
+  for (const { id, created } of await leases.list()) {
+    // Leases tell whole seconds: one of a pull that is under way is never taken for an older one.
+    if (id.startsWith(ours) || created + 1000 > oldest) continue
+    if ((await leases.resources(id)).some((r) => names.has(r) || names.has(`layer-${r}`))) await leases.remove(id)
   }
 }
 
@@ -58,7 +79,7 @@ async function keep(leases: LeaseClient, lease: string, name: string): Promise<v
   await Promise.all([leases.add(lease, { type: 'ingests', id: name }), leases.add(lease, { type: 'content', id: digest })])
 }
 
-async function watched(pull: CtrPull, seen: (name: string) => void): Promise<{ exitCode: number; output: string }> {
+async function watched(pull: CtrPull, before: readonly string[], seen: (name: string) => void): Promise<{ exitCode: number; output: string }> {
   const { signal, auth } = pull
   signal.throwIfAborted()
   if (auth && /[\r\n]/.test(auth.password)) throw new RuntimeError('pull-denied', 'a registry password with a line break cannot be used')
@@ -69,6 +90,7 @@ async function watched(pull: CtrPull, seen: (name: string) => void): Promise<{ e
   const abort = (): void => { child.kill(auth ? 'SIGTERM' : 'SIGKILL') }
   signal.addEventListener('abort', abort, { once: true })
   const meter = new PullMeter(ctrLine)
+  for (const name of before) meter.expect(name)
   const known = new Set<string>()
   let [output, errors, asked] = ['', '', false]
   let moved = false
@@ -88,6 +110,8 @@ async function watched(pull: CtrPull, seen: (name: string) => void): Promise<{ e
   try {
     const exitCode = await new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 143)) })
     signal.throwIfAborted()
+    // It may have got further than it had time to show; and where a download breaks, the last that `ctr` shows of it is that it were done.
+    if (exitCode !== 0 && (await downloads(pull, signal)).filter(({ name, done }) => meter.correct(name, done)).length > 0) pull.progress(meter.reading)
     const all = `${output}\n${errors}`
     return { exitCode, output: auth ? all.replaceAll(auth.password, '***') : all }
   } finally {
@@ -96,12 +120,14 @@ async function watched(pull: CtrPull, seen: (name: string) => void): Promise<{ e
   }
 }
 
+const downloads = async (pull: CtrPull, signal: AbortSignal): Promise<ReturnType<typeof activeDownloads>> => activeDownloads((await run(argv.activeContent(pull.engine), { signal })).stdout.toString())
+
 /** Tells of movement that is too small for `ctr` to show. */
 async function lookCloser(pull: CtrPull, over: AbortSignal, movedSince: () => boolean, tell: () => void): Promise<void> {
   for (let before = ''; ;) {
     await pull.clock.sleep(lookEvery, over)
     if (movedSince()) continue
-    const now = (await run(argv.activeContent(pull.engine), { signal: over })).stdout.toString().split('\n').map((line) => line.split('\t').filter(Boolean).slice(0, 2).join(' ')).join('\n')
+    const now = JSON.stringify(await downloads(pull, over))
     if (before !== '' && now !== before) tell()
     before = now
   }

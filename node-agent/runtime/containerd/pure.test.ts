@@ -37,6 +37,8 @@ describe('what ctr prints', () => {
   test.each([
     ['ctr: failed to resolve reference "r/x:1": r/x:1: not found', 'image-not-found'],
     ['ctr: failed to resolve reference "r/x:1": pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials', 'pull-denied'],
+    ['ctr: failed to copy: read tcp 127.0.0.1:40312->127.0.0.1:40103: read: connection reset by peer', 'pull-failed'],
+    ['ctr: failed to resolve reference "r/x:1": pulling from host r failed with status code [manifests 1]: 403 Forbidden', 'pull-denied'],
     ['ctr: failed to do request: Head "http://127.0.0.1:1/v2/x": dial tcp 127.0.0.1:1: connect: connection refused', 'pull-failed'],
   ])('pull failure %s', (output, code) => { expect(classifyPull('r/x:1', output).code).toBe(code) })
 })
