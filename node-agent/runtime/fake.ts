@@ -40,7 +40,7 @@ export interface FakeOptions {
   /** References of images that are present from the start. */
   readonly images?: readonly string[]
   /** Images a pull finds in its registry; undefined finds every one. */
-  readonly registry?: (reference: string) => { readonly fails?: { readonly code: RuntimeErrorCode; readonly message: string }; readonly takes?: Millis; /** What it tells of its progress on the way. */ readonly steps?: readonly { readonly after: Millis; readonly at: PullProgress }[] }
+  readonly registry?: (reference: string) => { readonly fails?: { readonly code: RuntimeErrorCode; readonly message: string }; readonly takes?: Millis }
 }
 
 type Mutable = { -readonly [K in keyof Container]: Container[K] }
@@ -272,7 +272,7 @@ export class FakeRuntime implements Runtime {
     const name = normalizeReference(reference)
     this.journal.push(`pullImage ${name}`)
     const found = this.#options.registry?.(name) ?? {}
-    for (const step of found.steps ?? []) { await this.#clock.sleep(step.after, signal); progress(step.at) }
+    progress({ phase: 'downloading', doneBytes: 0, totalBytes: 0 })
     if (found.takes) await this.#clock.sleep(found.takes, signal)
     if (found.fails) throw new RuntimeError(found.fails.code, found.fails.message)
     return this.addImage(name)

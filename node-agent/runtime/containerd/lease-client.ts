@@ -72,8 +72,10 @@ export function openLeases(options: { address: string; namespace: string }): Lea
     async list() {
       return fieldsOf(await call('List', Buffer.alloc(0))).map(({ bytes }) => {
         const lease = fieldsOf(bytes)
-        const created = fieldsOf(lease.find((f) => f.number === 2)?.bytes ?? Buffer.alloc(0)).find((f) => f.number === 1)?.value ?? 0
-        return { id: lease.find((f) => f.number === 1)?.bytes.toString() ?? '', created: created * 1000 }
+        // google.protobuf.Timestamp: seconds and nanoseconds.
+        const time = fieldsOf(lease.find((f) => f.number === 2)?.bytes ?? Buffer.alloc(0))
+        const part = (number: number): number => time.find((f) => f.number === number)?.value ?? 0
+        return { id: lease.find((f) => f.number === 1)?.bytes.toString() ?? '', created: part(1) * 1000 + part(2) / 1e6 }
       })
     },
     async resources(id) { return fieldsOf(await call('ListResources', field(1, id), [notFound!])).map(({ bytes }) => fieldsOf(bytes).find((f) => f.number === 1)?.bytes.toString() ?? '') },

@@ -66,8 +66,8 @@ async function release(leases: LeaseClient, lease: string, names: ReadonlySet<st
   await leases.remove(lease)
   const oldest = Math.min(...[...underWay].map((u) => u.since))
   for (const { id, created } of await leases.list()) {
-    // Leases tell whole seconds: one of a pull that is under way is never taken for an older one.
-    if (id.startsWith(ours) || created + 1000 > oldest) continue
+    // One of a pull that is under way is younger than that.
+    if (id.startsWith(ours) || created >= oldest) continue
     if ((await leases.resources(id)).some((r) => names.has(r) || names.has(`layer-${r}`))) await leases.remove(id)
   }
 }
