@@ -138,4 +138,15 @@ describe('docker alone', () => {
       code: 'pull-failed', message: `registry ${address}:5000 is to be spoken to over plain HTTP, which the Docker daemon does only for those in its "insecure-registries" (daemon.json)`,
     })
   })
+
+  test('credentials that an agent left which was killed in the middle of a pull are removed by the next', async () => {
+    const { engine } = running.get('docker')!
+    const stateDir = join(engine.dir, 'run-of-the-next')
+    await mkdir(join(stateDir, 'auth-1-0'), { recursive: true })
+    await writeFile(join(stateDir, 'auth-1-0/config.json'), '{}')
+    const next = new DockerRuntime({ host: engine.address, owner: 'pull', stateDir, clock: systemClock, log: silentLog })
+    await next.list()
+    await next.close()
+    expect(await readdir(stateDir)).toEqual([])
+  })
 })

@@ -25,7 +25,7 @@ import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
 import { readLogs } from './logs.ts'
 import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
-import { pullByDocker } from './pull.ts'
+import { pullByDocker, removeStaleCredentials } from './pull.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
@@ -80,6 +80,7 @@ export class DockerRuntime implements Runtime {
   /** The event stream, restarted when it ends. */
   async #follow(): Promise<void> {
     const { clock, log } = this.#o
+    await removeStaleCredentials(this.#o.stateDir).catch((e: unknown) => log.warn('credentials of an earlier pull cannot be removed', { error: e as Error }))
     for (let failures = 0; !this.#stop.signal.aborted; failures++) {
       try {
         await this.#session(() => { failures = 0 })

@@ -4,7 +4,7 @@
  */
 import { BlockList, isIP } from 'node:net'
 import { run, start } from '../../../shared/host/exec.ts'
-import { makeFolder, removeTree, writeText } from '../../../shared/host/tree.ts'
+import { makeFolder, namesIn, removeTree, writeText } from '../../../shared/host/tree.ts'
 import { lastError } from '../containerd/parse.ts'
 import { parseImageReference } from '../image-reference.ts'
 import { withPty } from '../pty.ts'
@@ -43,6 +43,11 @@ export async function pullByDocker(pull: DockerPull): Promise<{ exitCode: number
   } finally {
     if (configDir !== undefined) await removeTree(configDir)
   }
+}
+
+/** Credentials that an agent which was killed in the middle of a pull left behind. */
+export async function removeStaleCredentials(stateDir: string): Promise<void> {
+  for (const name of await namesIn(stateDir)) if (/^auth-\d+-/.test(name) && !name.startsWith(`auth-${process.pid}-`)) await removeTree(`${stateDir}/${name}`)
 }
 
 async function watched({ engine, name, signal, progress }: DockerPull, configDir: string | undefined): Promise<{ exitCode: number; output: string }> {
