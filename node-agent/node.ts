@@ -15,10 +15,11 @@ import { openDatabase } from '../shared/host/sqlite.ts'
 import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
 import { allocationSchema, createAllocations } from './allocations.ts'
 import type { AgentConfig } from './config.ts'
-import { importArchives } from './image-archives.ts'
+import { archiveOf, importArchives } from './image-archives.ts'
 import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { amountOf, type Signal } from './kubelet/eviction/signals.ts'
+import { openImageGuard } from './kubelet/images/durability/guard.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
 import type { NodeFacts, Reserve } from './kubelet/status/node-status.ts'
 import { createStaticPods, type StaticPods } from './kubelet/static-pods/static-pods.ts'
@@ -128,8 +129,9 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
   const hostPorts = createHostPorts()
   const statics = await openStaticPods(config, host, link)
+  const imageGuard = await openImageGuard({ runtime, clock: host.clock, log: host.log.child('images'), file: join(config.dataDir, 'images-on-disk.json'), archiveOf: (references) => archiveOf(config.dataDir, references) })
   const kubelet = createKubelet({
-    hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
+    imageGuard, hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: {
       eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
@@ -151,6 +153,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
       await routing?.proxy.stop()
       await kubelet.stop()
       await statics.close()
+      await imageGuard.close()
       await runtime.close()
       await link.close()
       await database.close()

@@ -13,6 +13,8 @@ import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
 import type { PodNetwork } from './hooks/sandbox-network.ts'
 import { createImageCollector } from './images/gc/collector.ts'
+import type { ImageGuard } from './images/durability/guard.ts'
+import { guardedPuller } from './images/durability/guarded-puller.ts'
 import { createPuller } from './images/puller.ts'
 import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
@@ -81,6 +83,8 @@ export interface KubeletOptions {
   readonly tokens: TokenSource
   /** Told which ports of the node lead to pods; undefined where nobody programs them. */
   readonly hostPorts?: Pick<HostPorts, 'set' | 'remove'>
+  /** Lets images be used once they are on the disk and whole; left out, the engine is believed. */
+  readonly imageGuard?: ImageGuard
   /** Made if missing. Pods' files, logs and a tmpfs for secrets live below it. */
   readonly dataDir: string
   readonly nodeName: string
@@ -175,7 +179,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     imagesInUse: () => cache.images(), references: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired ? allContainers(r.pod).map((c) => c.image ?? '') : [])),
     event: (type, reason, message) => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() }),
   })
-  const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
+  const puller = guardedPuller(createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] }), options.imageGuard)
 
   const limits = createSizeLimits({
     files, clock: host.clock, log,
@@ -257,6 +261,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       supervisor.run('resync', resync)
       supervisor.run('eviction', (signal) => eviction.run(signal))
       supervisor.run('images', (signal) => collector.run(signal))
+      const { imageGuard } = options
+      if (imageGuard) supervisor.run('image-guard', (signal) => imageGuard.run(signal))
     },
     async stop() {
       stopping.abort()

@@ -7,6 +7,7 @@
  * restarted agent finds what it made, and cannot make it twice.
  */
 import type { Millis } from '../../shared/base/brands.ts'
+import type { ImageFiles } from './image-check/image-files.ts'
 
 export interface SandboxSpec {
   readonly podUid: string
@@ -170,6 +171,8 @@ export interface ContainerStats { readonly containerId: string; readonly podUid:
 
 export interface Runtime {
   readonly name: 'docker' | 'containerd'
+  /** Images as they lie on the disk; left out by a runtime that has no disk. */
+  readonly imageFiles?: ImageFiles
   version(): Promise<string>
   runSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
   /** Ends every container in it (SIGKILL) and its namespaces. */

@@ -39,6 +39,10 @@ export const killTask = (e: Engine, id: string): string[] => ctr(e, 'tasks', 'ki
 
 export const images = (e: Engine): string[] => ctr(e, 'images', 'ls')
 export const content = (e: Engine, digest: string): string[] => ctr(e, 'content', 'get', digest)
+export const removeContent = (e: Engine, digests: readonly string[]): string[] => ctr(e, 'content', 'rm', ...digests)
+export const createLease = (e: Engine, id: string): string[] => ctr(e, 'leases', 'create', '--id', id)
+/** Returns when the engine has collected what nobody refers to. */
+export const removeLease = (e: Engine, id: string): string[] => ctr(e, 'leases', 'delete', '--sync', id)
 export const importImage = (e: Engine, tarPath: string): string[] => ctr(e, 'images', 'import', tarPath)
 export const pullImage = (e: Engine, reference: string, o: { plainHttp: boolean; username: string | undefined; hostsDir: string | undefined }): string[] => ctr(e, 'images', 'pull',
   ...(o.plainHttp ? ['--plain-http'] : []), ...(o.hostsDir === undefined ? [] : ['--hosts-dir', o.hostsDir]), ...(o.username === undefined ? [] : [`--user=${o.username}`]), reference)
@@ -46,6 +50,9 @@ export const removeImages = (e: Engine, references: readonly string[]): string[]
 /** A read-only snapshot of an image's top layer, kept: protects the layers from collection and tells where they are. */
 export const viewSnapshot = (e: Engine, key: string, chainId: string): string[] => ctr(e, 'snapshots', 'view', '--mounts', key, chainId)
 export const snapshotMounts = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'mounts', '/', key)
+export const snapshots = (e: Engine): string[] => ctr(e, 'snapshots', 'ls')
+/** Unpacks the image whose target `digest` is from what was downloaded of it; layers that are there stay. */
+export const unpack = (e: Engine, digest: string): string[] => ctr(e, 'snapshots', 'unpack', digest)
 export const removeSnapshot = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'rm', key)
 
 /** `runc exec` takes environment, user and folder from the container, and is twice as fast as `ctr tasks exec` (21 ms to 44 ms). */

@@ -9,6 +9,7 @@ import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { runOk } from '../../../shared/host/exec.ts'
 import { fileFacts, makeFolder, removeTree } from '../../../shared/host/tree.ts'
 import { EventQueue } from '../event-queue.ts'
+import type { ImageFiles } from '../image-check/image-files.ts'
 import {
   RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
   type SandboxSpec, type Session,
@@ -19,6 +20,7 @@ import { ContainerTable, heldOf, type Entry } from './container-table.ts'
 import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
 import { Holders } from './holder.ts'
+import { ContainerdImageFiles } from './image-files.ts'
 import { ImageStore } from './images.ts'
 import { readStart, type LogLimits } from './log-room.ts'
 import { readIndex, readLog } from './logs.ts'
@@ -54,6 +56,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #engine: argv.Engine
   readonly #records: Records
   readonly #images: ImageStore
+  readonly imageFiles: ImageFiles
   readonly #stream: EventStream
   readonly #table: ContainerTable
   readonly #holders: Holders
@@ -70,6 +73,7 @@ export class ContainerdRuntime implements Runtime {
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
     this.#table = new ContainerTable({ logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
+    this.imageFiles = new ContainerdImageFiles({ engine: this.#engine, images: this.#images, inUse: () => new Set(this.#table.all().filter((e) => e.exit === undefined).map((e) => e.record.imageId)) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },

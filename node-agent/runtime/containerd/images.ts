@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import { run, runOk, start, type ExecResult } from '../../../shared/host/exec.ts'
 import { replaceText, readText } from '../../../shared/host/tree.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 import { goArchitecture } from '../../../shared/host/oci-archive.ts'
+import { chainId } from '../image-check/chain-id.ts'
 import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
 import { RuntimeError, type Image, type RegistryAuth } from '../runtime.ts'
 import { withPty } from '../pty.ts'
@@ -20,6 +22,10 @@ export class ImageStore {
   readonly #hostsDir: string | undefined
   readonly #resolved = new Map<string, Promise<Resolved>>()
   readonly #layers = new Map<string, readonly string[]>()
+  /** What an image is made of by what was read of it, and is not that. */
+  readonly #torn = new Set<string>()
+  /** Unpacked in vain: asked once in a process, not at every look. */
+  readonly #unpacked = new Set<string>()
   #byId = new Map<string, KnownImage>()
   #byName = new Map<string, string>()
   #loading: Promise<void> | undefined
@@ -34,6 +40,19 @@ export class ImageStore {
 
   /** The engine's images may have changed: the next question looks again. */
   invalidate(): void { this.#dirty = true }
+
+  /** Its layers are not where they were: they are looked for again. */
+  forget(known: KnownImage): void {
+    this.#layers.delete(known.viewKey)
+    this.#unpacked.clear()
+    this.#dirty = true
+  }
+
+  /** Unpacks an image from what was downloaded of it. Rejects where that is damaged or not all there. */
+  async unpack(target: string): Promise<void> {
+    const result = await run(argv.unpack(this.#engine, target), { timeout: 600_000 })
+    if (result.exitCode !== 0) throw new Error(`unpacking ${target}: ${lastError(result.stderr.toString())}`)
+  }
 
   async find(reference: string): Promise<KnownImage | undefined> {
     const id = isImageId(reference) ? canonicalId(reference) : undefined
@@ -60,6 +79,7 @@ export class ImageStore {
   async pull(request: { reference: string; auth: RegistryAuth | undefined; plainHttp: boolean; signal: AbortSignal; progress: (text: string) => void }): Promise<Image> {
     const name = normalizeReference(request.reference)
     request.progress(`Pulling ${name}`)
+    await this.#dropTorn()
     const command = argv.pullImage(this.#engine, name, { plainHttp: request.plainHttp, username: request.auth?.username, hostsDir: this.#hostsDir })
     const { exitCode, output } = request.auth === undefined ? await plain(command, request.signal) : await withPassword(command, request.auth.password, request.signal)
     if (exitCode !== 0) throw classifyPull(request.reference, output)
@@ -67,6 +87,15 @@ export class ImageStore {
     const found = await this.find(name)
     if (!found) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not whole for ${goArchitecture(process.arch)}`)
     return found.image
+  }
+
+  /** A pull takes what is there unread: what is damaged has to go first, with the engine's collector, so that it is gone and not only forgotten. */
+  async #dropTorn(): Promise<void> {
+    if (this.#torn.size === 0) return
+    await run(argv.removeContent(this.#engine, [...this.#torn]))
+    await run(argv.createLease(this.#engine, 'bramble-collect'))
+    await run(argv.removeLease(this.#engine, 'bramble-collect'))
+    this.#torn.clear()
   }
 
   async remove(id: string): Promise<void> {
@@ -129,19 +158,32 @@ export class ImageStore {
     if (!resolved) return undefined
     const chain = chainId(resolved.config.diffIds)
     const viewKey = `bramble-${chain.slice('sha256:'.length)}`
-    const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain)
+    const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain) ?? await this.#unpackAndView(digest, viewKey, chain)
     if (!layers) return undefined
     this.#layers.set(viewKey, layers)
     return { ...resolved, layers, viewKey }
   }
 
+  /** A pull or a repair that was cut off before it unpacked everything needs no registry for the rest. */
+  async #unpackAndView(digest: string, viewKey: string, chain: string): Promise<readonly string[] | undefined> {
+    if (this.#unpacked.has(digest)) return undefined
+    this.#unpacked.add(digest)
+    await ignore(this.unpack(digest), 'where it is not all there a pull brings it')
+    return this.#view(viewKey, chain)
+  }
+
   async #resolve(digest: string): Promise<Resolved> {
     const file = `${this.#folder}/${digest.replace(':', '-')}.json`
-    const kept = await readText(file)
-    if (kept) return JSON.parse(kept) as Resolved
+    const kept = parsed(await readText(file))
+    if (kept) return kept
     const get = async (d: string): Promise<string> => {
       const result = await run(argv.content(this.#engine, d))
-      if (result.exitCode === 0) return result.stdout.toString()
+      if (result.exitCode === 0 && `sha256:${createHash('sha256').update(result.stdout).digest('hex')}` === d) return result.stdout.toString()
+      if (result.exitCode === 0) {
+        // One image that a power cut tore must not hide the others.
+        this.#torn.add(d)
+        throw new RuntimeError('image-not-found', `${d} is damaged`)
+      }
       const message = result.stderr.toString()
       throw new RuntimeError(/not found/.test(message) ? 'image-not-found' : 'unavailable', lastError(message))
     }
@@ -171,9 +213,9 @@ export class ImageStore {
   }
 }
 
-/** Identity of a stack of layers (OCI image spec, "Layer ChainID"). */
-export function chainId(diffIds: readonly string[]): string {
-  return diffIds.reduce((chain, diff) => (chain === '' ? diff : `sha256:${createHash('sha256').update(`${chain} ${diff}`).digest('hex')}`), '')
+/** Undefined where a power cut tore it: it is only a memory of what the engine knows. */
+function parsed(kept: string | undefined): Resolved | undefined {
+  try { return kept ? JSON.parse(kept) as Resolved : undefined } catch (e) { if (e instanceof SyntaxError) return undefined; throw e }
 }
 
 const hour = 3_600_000

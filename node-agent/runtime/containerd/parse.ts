@@ -58,6 +58,11 @@ export function parseLayers(output: string): string[] {
   return [source]
 }
 
+/** `ctr snapshots ls`; no parent is the empty string. */
+export function parseSnapshots(output: string): { key: string; parent: string; kind: string }[] {
+  return output.split('\n').slice(1).map((line) => /^(\S+)\s+(?:(\S+)\s+)?(Committed|Active|View)\s*$/.exec(line)).filter((m) => m !== null).map((m) => ({ key: m[1]!, parent: m[2] ?? '', kind: m[3]! }))
+}
+
 export interface ImageConfig { readonly user: string; readonly env: readonly string[]; readonly entrypoint: readonly string[]; readonly cmd: readonly string[]; readonly workingDir: string; readonly stopSignal: string; readonly diffIds: readonly string[] }
 
 const list = (v: unknown): string[] => (Array.isArray(v) ? v.filter((x) => typeof x === 'string') : [])
@@ -77,6 +82,12 @@ export function parseManifest(blob: string, platform: { readonly architecture: s
   if (json.config?.digest) return { config: json.config.digest }
   const fit = json.manifests?.find((m) => m.platform === undefined || (m.platform.os === 'linux' && m.platform.architecture === platform.architecture))
   return fit && { manifest: fit.digest }
+}
+
+/** Digests of the layers of a manifest, the lowest first, as they were downloaded. */
+export function parseLayerBlobs(manifest: string): string[] {
+  const { layers } = JSON.parse(manifest) as { layers?: { digest?: unknown }[] }
+  return list((layers ?? []).map((l) => l.digest))
 }
 
 /** Why a container could not be started, as the codes shells and Docker use: 127 not found, 126 not executable, 128 else. */

@@ -30,6 +30,12 @@ export const inspectImages = (e: Engine, names: readonly string[]): string[] => 
 export const load = (e: Engine, tarPath: string): string[] => docker(e, 'image', 'load', '--input', tarPath)
 /** `configDir` holds the credentials, so that they never show on a command line. */
 export const pull = (e: Engine, reference: string, configDir: string | undefined): string[] => ['docker', ...(configDir === undefined ? [] : ['--config', configDir]), '--host', e.host, 'pull', reference]
+export const forceRemoveImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', '--force', ...names)
+export const tag = (e: Engine, id: string, name: string): string[] => docker(e, 'image', 'tag', id, name)
+export const imagesNamed = (e: Engine, repository: string): string[] => docker(e, 'image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', repository)
+export const info = (e: Engine): string[] => docker(e, 'info', '--format', '{{json .}}')
+/** Containers of an image, and of images built on it. */
+export const containersOf = (e: Engine, image: string): string[] => docker(e, 'ps', '--all', '--no-trunc', `--filter=ancestor=${image}`, '--format', `{{.ID}}\t{{.State}}\t{{.Label "${ownerLabel}"}}\t{{.Names}}`)
 export const removeImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', ...names)
 
 const runtimeOf = (spec: SandboxSpec): string[] => (spec.runtimeHandler === undefined ? [] : [`--runtime=${spec.runtimeHandler}`])

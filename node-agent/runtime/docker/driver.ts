@@ -15,6 +15,7 @@ import { hostDevices } from '../containerd/devices.ts'
 import { readHostFacts } from '../containerd/host-facts.ts'
 import { lastError } from '../containerd/parse.ts'
 import { EventQueue } from '../event-queue.ts'
+import type { ImageFiles } from '../image-check/image-files.ts'
 import { canonicalId, isImageId, normalizeReference, parseImageReference } from '../image-reference.ts'
 import {
   RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
@@ -23,6 +24,7 @@ import {
 import { openSession } from '../session.ts'
 import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
+import { DockerImageFiles } from './image-files.ts'
 import { readLogs } from './logs.ts'
 import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
@@ -54,6 +56,7 @@ export class DockerRuntime implements Runtime {
   readonly name = 'docker'
   readonly #o: DockerOptions
   readonly #engine: argv.Engine
+  readonly imageFiles: ImageFiles
   readonly #all = new Map<string, Inspected>()
   readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
   readonly #changed = new Set<() => void>()
@@ -68,6 +71,7 @@ export class DockerRuntime implements Runtime {
   constructor(options: DockerOptions) {
     this.#o = options
     this.#engine = { host: options.host, owner: options.owner }
+    this.imageFiles = new DockerImageFiles({ engine: this.#engine, stateDir: options.stateDir, images: () => this.images(), invalidate: () => { this.#images = undefined }, removeContainer: (id) => this.#remove([id]) })
     void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
   }
 

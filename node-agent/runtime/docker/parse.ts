@@ -56,6 +56,24 @@ export function parseImages(output: string): Image[] {
   return all.map((i) => ({ id: i.Id, tags: (i.RepoTags ?? []).filter((t) => !t.includes('<none>')).sort(), digests: (i.RepoDigests ?? []).filter((d) => !d.includes('<none>')).sort(), sizeBytes: i.Size ?? 0, user: i.Config?.User ?? '' }))
 }
 
+/** Digests of the unpacked layers from below, by image id; from the same output. */
+export function parseLayersOf(output: string): Map<string, readonly string[]> {
+  const all = JSON.parse(output || '[]') as { Id: string; RootFS?: { Layers?: string[] | null } }[]
+  return new Map(all.map((i) => [i.Id, i.RootFS?.Layers ?? []]))
+}
+
+/** Where `docker info` says that images lie, in the one form whose layers can be verified. */
+export function parseStore(output: string): { root: string } | { why: string } {
+  const { DockerRootDir: root, Driver: driver, DriverStatus: status } = JSON.parse(output) as { DockerRootDir?: string; Driver?: string; DriverStatus?: [string, string][] | null }
+  if (status?.some(([key, value]) => key === 'driver-type' && value.startsWith('io.containerd.snapshotter'))) return { why: "Docker keeps images in containerd's store" }
+  return driver === 'overlay2' && root ? { root } : { why: `Docker keeps images with ${driver ?? 'an unknown driver'}, not overlay2` }
+}
+
+/** Lines of id, state, owner and name. */
+export function parseContainers(output: string): { id: string; running: boolean; owner: string; name: string }[] {
+  return output.split('\n').filter(Boolean).map((line) => { const [id = '', state = '', owner = '', name = ''] = line.split('\t'); return { id, running: !['created', 'exited', 'dead'].includes(state), owner, name } })
+}
+
 /** `docker run` ends with 127 or 126 where the program cannot be started, 125 where the daemon refused. */
 export function classifyStart(exitCode: number, output: string): RuntimeError {
   const message = lastError(output.replace(/^Run 'docker run --help'.*$/gm, '').replace(/^See 'docker run --help'.*$/gm, '')).replace(/^Error response from daemon: /, '')

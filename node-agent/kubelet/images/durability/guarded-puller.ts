@@ -1,0 +1,35 @@
+/** A puller whose images are on the disk and whole. */
+import type { Puller } from '../puller.ts'
+import type { ImageGuard } from './guard.ts'
+
+export function guardedPuller(puller: Puller, guard: ImageGuard | undefined): Puller {
+  if (!guard) return puller
+  return {
+    forget: (reference) => puller.forget(reference),
+    removed(id) { guard.forget(id); puller.removed(id) },
+    async ensure(request, signal) {
+      const result = await puller.ensure(request, signal)
+      if (!result.ok) return result
+      const { container, event } = request
+      const reference = container.image ?? ''
+      const used = await guard.use(result.image, {
+        reference, event,
+        pull: async (image) => {
+          let problem = 'no registry is known for it'
+          for (const digest of image.digests) {
+            // Another may have asked for this repair too: it goes on when the pod that came first is gone.
+            const pulled = await puller.ensure({ ...request, ranBefore: false, event: () => undefined, container: { ...container, image: digest, imagePullPolicy: 'Always' } }, new AbortController().signal)
+            if (pulled.ok) return
+            problem = pulled.message
+          }
+          throw new Error(problem)
+        },
+      })
+      signal.throwIfAborted()
+      if (used.ok) return result
+      puller.removed(result.image.id)
+      event('Warning', 'InspectFailed', `Failed to inspect image "${reference}": ${used.message}`)
+      return { ok: false, reason: 'ImageInspectError', message: used.message, backOff: true }
+    },
+  }
+}
