@@ -135,7 +135,8 @@ export async function startNode(config: AgentConfig, host: Host, version: string
     config: {
       eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
-  await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
+  const importImage = async (path: string): Promise<readonly string[]> => { await imageGuard.list(); return runtime.importImage(path) }
+  await importArchives({ runtime: { image: (r) => runtime.image(r), importImage }, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()
   serveStreams({ config, host, link, kubelet, runtime, localUid: statics.localUid })
   // Rules name the cluster's range, so they wait for it; after a reboot it is in the desired state already.

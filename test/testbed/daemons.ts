@@ -16,6 +16,8 @@ export interface Daemon {
   readonly pid: number
   /** SIGKILL, as a crash; its containers live on. */
   kill(): Promise<void>
+  /** Kills what is left of it too: its inner daemon, its shims. As a power cut would; nothing has a file in its folder open then. */
+  killAll(): Promise<void>
   /** Starts it again after {@link kill}, on the same state. */
   restart(): Promise<void>
   /** Ends it and every process and mount under its folder, and removes the folder. */
@@ -71,6 +73,7 @@ async function daemon(options: { name: string; dir: string; argv: readonly strin
   return {
     dir: options.dir, address: options.address, get pid() { return pid },
     kill: async () => { await end('SIGKILL'); await rm(options.socket, { force: true }) },
+    killAll: async () => { await end('SIGKILL'); await options.inner?.killAll(); await sweep(options.dir) },
     restart: launch,
     stop: async () => {
       await end('SIGTERM')

@@ -40,6 +40,9 @@ export const killTask = (e: Engine, id: string): string[] => ctr(e, 'tasks', 'ki
 export const images = (e: Engine): string[] => ctr(e, 'images', 'ls')
 export const content = (e: Engine, digest: string): string[] => ctr(e, 'content', 'get', digest)
 export const removeContent = (e: Engine, digests: readonly string[]): string[] => ctr(e, 'content', 'rm', ...digests)
+/** An empty value removes the label. */
+export const labelContent = (e: Engine, digest: string, label: string, value: string): string[] => ctr(e, 'content', 'label', digest, `${label}=${value}`)
+export const labelSnapshot = (e: Engine, key: string, label: string, value: string): string[] => ctr(e, 'snapshots', 'label', key, `${label}=${value}`)
 export const createLease = (e: Engine, id: string): string[] => ctr(e, 'leases', 'create', '--id', id)
 /** Returns when the engine has collected what nobody refers to. */
 export const removeLease = (e: Engine, id: string): string[] => ctr(e, 'leases', 'delete', '--sync', id)

@@ -73,7 +73,7 @@ export class ContainerdRuntime implements Runtime {
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
     this.#table = new ContainerTable({ logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
-    this.imageFiles = new ContainerdImageFiles({ engine: this.#engine, images: this.#images, inUse: () => new Set(this.#table.all().filter((e) => e.exit === undefined).map((e) => e.record.imageId)) })
+    this.imageFiles = new ContainerdImageFiles({ engine: this.#engine, images: this.#images, folder: this.#records.imagesFolder(), inUse: () => new Set(this.#table.all().filter((e) => e.exit === undefined).map((e) => e.record.imageId)) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },

@@ -4,9 +4,9 @@
  */
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../../shared/base/errors.ts'
-import { run } from '../../../shared/host/exec.ts'
+import { run, runOk } from '../../../shared/host/exec.ts'
 import { goArchitecture } from '../../../shared/host/oci-archive.ts'
-import { removeTree } from '../../../shared/host/tree.ts'
+import { readText, removeTree, writeText } from '../../../shared/host/tree.ts'
 import { chainId } from '../image-check/chain-id.ts'
 import type { Damage, ImageFiles, ImageSource, Pace, Verdict } from '../image-check/image-files.ts'
 import { RuntimeError } from '../runtime.ts'
@@ -16,13 +16,16 @@ import { lastError, parseLayerBlobs, parseManifest, parseSnapshots } from './par
 
 interface Deps {
   readonly engine: argv.Engine
-  readonly images: Pick<ImageStore, 'find' | 'all' | 'forget' | 'unpack' | 'invalidate'>
+  readonly images: Pick<ImageStore, 'find' | 'all' | 'forget' | 'unpack' | 'collect' | 'invalidate'>
+  /** For what a crash must not forget; exists once the engine was asked for anything. */
+  readonly folder: string
   /** Images whose layers a container stands on now. */
   inUse(): ReadonlySet<string>
 }
 
 /** containerd's folder, from where its snapshots lie; undefined where another snapshotter decides. */
 const rootOf = (known: KnownImage): string | undefined => /^(.*)\/io\.containerd\.snapshotter\.v1\.[^/]+\/snapshots\/[^/]+\/fs$/.exec(known.layers[0] ?? '')?.[1]
+const snapshotterOf = (known: KnownImage): string => /\/io\.containerd\.snapshotter\.v1\.([^/]+)\//.exec(known.layers[0] ?? '')?.[1] ?? 'overlayfs'
 const blobPath = (root: string, digest: string): string => `${root}/io.containerd.content.v1.content/blobs/sha256/${digest.slice('sha256:'.length)}`
 /** Of the layers from below. */
 const chainsOf = (known: KnownImage): string[] => known.config.diffIds.map((_, i, all) => chainId(all.slice(0, i + 1)))
@@ -32,8 +35,14 @@ export class ContainerdImageFiles implements ImageFiles {
   readonly #d: Deps
   constructor(deps: Deps) { this.#d = deps }
 
-  /** What a repair leaves half done is an image without all its snapshots, which the image store unpacks again. */
-  prepare(): Promise<void> { return Promise.resolve() }
+  /** An image without all its snapshots, which a repair leaves that is cut off, the image store unpacks again. */
+  async prepare(): Promise<void> {
+    for (const key of (await readText(this.#heldFile) ?? '').split('\n').filter(Boolean)) {
+      const released = await run(argv.labelSnapshot(this.#d.engine, key, 'containerd.io/gc.root', ''))
+      if (released.exitCode !== 0 && !/not found|does not exist/.test(released.stderr.toString())) throw new Error(lastError(released.stderr.toString()))
+    }
+    await removeTree(this.#heldFile)
+  }
 
   async location(id: string): Promise<string | undefined> { return (await this.#d.images.find(id))?.layers[0] }
 
@@ -93,7 +102,7 @@ export class ContainerdImageFiles implements ImageFiles {
 
   async #replaceContent(known: KnownImage, digests: readonly string[], source: ImageSource): Promise<void> {
     const root = rootOf(known)!
-    if (!await source.has(known.image)) throw new Error('neither an archive of this node nor a registry has it')
+    if (await source.where(known.image) === undefined) throw new Error('neither an archive of this node nor a registry has it')
     const removed = await run(argv.removeContent(this.#d.engine, digests))
     if (removed.exitCode !== 0 && !/not found/.test(removed.stderr.toString())) throw new Error(lastError(removed.stderr.toString()))
     // containerd forgets at once and deletes later: a blob that still lies there would be taken up again unread.
@@ -102,27 +111,48 @@ export class ContainerdImageFiles implements ImageFiles {
     this.#d.images.invalidate()
   }
 
-  /** Removes the snapshots of these layers and those above them, whatever image they are of, and unpacks the images again from what is here. */
+  /**
+   * Has the engine collect the snapshots of these layers and those above them, whatever image they are of, and unpacks the images again from what is
+   * here. A snapshot that had a view once cannot be removed by name (containerd 1.6 collects views and forgets to tell their parents).
+   */
   async #unpackAgain(chains: ReadonlySet<string>): Promise<readonly string[]> {
     const { images, engine } = this.#d
     const sharing = (await images.all()).filter((k) => chainsOf(k).some((c) => chains.has(c)))
     const inUse = this.#d.inUse()
     const busy = sharing.find((k) => inUse.has(k.image.id))
     if (busy) throw new Error(`a running container of image ${busy.image.tags[0] ?? busy.image.id} stands on it`)
-    const listed = parseSnapshots((await run(argv.snapshots(engine))).stdout.toString())
-    const above = new Set(chains)
-    for (let grown = -1; grown !== above.size;) { grown = above.size; for (const s of listed) if (above.has(s.parent)) above.add(s.key) }
-    const doomed = listed.filter((s) => above.has(s.key))
-    const active = doomed.find((s) => s.kind === 'Active')
+    const before = await this.#above(chains)
+    const active = before.doomed.find((s) => s.kind === 'Active')
     if (active) throw new Error(`snapshot ${active.key}, which is not ours, stands on it`)
     for (const known of sharing) images.forget(known)
-    const depth = (key: string): number => { const parent = doomed.find((s) => s.key === key)?.parent; return parent === undefined ? 0 : 1 + depth(parent) }
-    for (const { key } of doomed.toSorted((a, b) => depth(b.key) - depth(a.key))) {
-      const removed = await run(argv.removeSnapshot(engine, key))
-      if (removed.exitCode !== 0 && !/not found|does not exist/.test(removed.stderr.toString())) throw new Error(lastError(removed.stderr.toString()))
+    await this.#hold(before.below)
+    try {
+      for (const known of sharing) await runOk(argv.labelContent(engine, known.image.id, `containerd.io/gc.ref.snapshot.${snapshotterOf(known)}`, ''))
+      await images.collect()
+      const [left] = (await this.#above(chains)).doomed
+      if (left) throw new Error(`something else has snapshot ${left.key}`)
+    } finally {
+      for (const known of sharing) for (const target of targetsOf(known)) await images.unpack(target)
+      await this.prepare()
+      images.invalidate()
     }
-    for (const known of sharing) for (const target of targetsOf(known)) await images.unpack(target)
-    images.invalidate()
     return sharing.map((k) => k.image.id)
+  }
+
+  /** Snapshots of these layers with what was made on them, and those right below. */
+  async #above(chains: ReadonlySet<string>): Promise<{ doomed: ReturnType<typeof parseSnapshots>; below: readonly string[] }> {
+    const listed = parseSnapshots((await runOk(argv.snapshots(this.#d.engine))).toString())
+    const keys = new Set(chains)
+    for (let size = -1; size !== keys.size;) { size = keys.size; for (const s of listed) if (keys.has(s.parent)) keys.add(s.key) }
+    const doomed = listed.filter((s) => keys.has(s.key))
+    return { doomed, below: [...new Set(doomed.map((s) => s.parent).filter((parent) => parent !== '' && !keys.has(parent)))] }
+  }
+
+  get #heldFile(): string { return `${this.#d.folder}/held-layers` }
+
+  /** Layers below the damage stay, though no image has them for a moment; written down first, so that a crash does not hold them for ever. */
+  async #hold(keys: readonly string[]): Promise<void> {
+    await writeText(this.#heldFile, keys.join('\n'))
+    for (const key of keys) await runOk(argv.labelSnapshot(this.#d.engine, key, 'containerd.io/gc.root', 'bramble'))
   }
 }

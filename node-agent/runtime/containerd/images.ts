@@ -93,9 +93,14 @@ export class ImageStore {
   async #dropTorn(): Promise<void> {
     if (this.#torn.size === 0) return
     await run(argv.removeContent(this.#engine, [...this.#torn]))
-    await run(argv.createLease(this.#engine, 'bramble-collect'))
-    await run(argv.removeLease(this.#engine, 'bramble-collect'))
+    await this.collect()
     this.#torn.clear()
+  }
+
+  /** Returns when the engine has removed what nobody refers to. */
+  async collect(): Promise<void> {
+    await run(argv.createLease(this.#engine, 'bramble-collect'))
+    await runOk(argv.removeLease(this.#engine, 'bramble-collect'))
   }
 
   async remove(id: string): Promise<void> {

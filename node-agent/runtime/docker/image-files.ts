@@ -14,6 +14,7 @@ import { chainId } from '../image-check/chain-id.ts'
 import type { Damage, ImageFiles, ImageSource, Pace, Verdict } from '../image-check/image-files.ts'
 import type { Image } from '../runtime.ts'
 import * as argv from './argv.ts'
+import { askRegistry } from './registry-client.ts'
 import { lastError } from '../containerd/parse.ts'
 import { parseContainers, parseLayersOf, parseStore } from './parse.ts'
 
@@ -88,11 +89,12 @@ export class DockerImageFiles implements ImageFiles {
     const sharing = all.filter((image) => image.id === id || (layers.get(image.id) ?? []).some((_, i, diffIds) => isBad(diffIds, i)))
     for (const image of sharing) {
       const name = image.tags[0] ?? image.id
-      if (!await source.has(image)) throw new Error(`neither an archive of this node nor a registry has image ${name}, which holds it`)
-      await this.#clear(image, name)
-      // Asked before anything is removed: what is damaged is better than nothing to who looks for the rest of it.
-      await source.fetch(image)
+      const where = await source.where(image)
+      if (where === undefined) throw new Error(`neither an archive of this node nor a registry has image ${name}, which holds it`)
+      // Asked before anything is removed: what is damaged in part is better than nothing to who looks for the rest.
+      if (where === 'registry') await askRegistry(engine.host, image.digests[0]!)
     }
+    for (const image of sharing) await this.#clear(image, image.tags[0] ?? image.id)
     const intact = sharing.map((image) => { const diffIds = layers.get(image.id) ?? []; const first = diffIds.findIndex((_, i) => isBad(diffIds, i)); return diffIds.slice(0, Math.max(first, 0)) })
     await this.#hold(intact)
     try {
@@ -101,8 +103,9 @@ export class DockerImageFiles implements ImageFiles {
         await source.fetch(image)
         for (const tag of image.tags) await runOk(argv.tag(engine, image.id, tag))
       }
-    } finally {
+      // Where it failed half-way the layers below stay until the next agent: a pull then brings only what is missing.
       await this.#release()
+    } finally {
       this.#d.invalidate()
     }
     return sharing.map((i) => i.id)

@@ -24,8 +24,8 @@ export type Verdict =
 
 /** Where an image's content can be had again. */
 export interface ImageSource {
-  /** There is an archive or a registry to ask; whether it answers is another matter. */
-  has(image: Image): Promise<boolean>
+  /** Who may have it, whether or not it answers now. */
+  where(image: Image): Promise<'archive' | 'registry' | undefined>
   /** Brings what the engine lacks of exactly this image. Rejects where it cannot be had now. */
   fetch(image: Image): Promise<void>
 }

@@ -6,7 +6,7 @@ export interface TarEntry {
   readonly type: 'file' | 'hardlink' | 'symlink' | 'directory' | 'other'
   readonly size: number
   readonly target: string
-  /** The content; to be read to its end before the next entry is asked for. */
+  /** The content; gone when the next entry is asked for. */
   readonly body: AsyncIterable<Buffer>
 }
 
@@ -45,13 +45,18 @@ class Source {
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   }
 
-  async *body(size: number): AsyncGenerator<Buffer> {
-    for (let left = size; left > 0;) {
-      const part = await this.some(left)
+  /** Counts down what is left of it, so that who stops half-way leaves no riddle. */
+  async *body(of: { left: number }): AsyncGenerator<Buffer> {
+    while (of.left > 0) {
+      const part = await this.some(of.left)
       if (!part) throw new TarError('the archive ends in the middle of a file')
-      left -= part.length
+      of.left -= part.length
       yield part
     }
+  }
+
+  async skip(of: { left: number }, size: number): Promise<void> {
+    for await (const _ of this.body(of)) { /* not asked for */ }
     const padding = (block - (size % block)) % block
     if (padding > 0) await this.exactly(padding)
   }
@@ -93,9 +98,11 @@ export async function* readTar(chunks: AsyncIterable<Buffer>): AsyncGenerator<Ta
     const size = isLink ? 0 : Number(extended['size'] ?? number(header, 124, 12))
     if (text(header, 257, 5) !== 'ustar' || !Number.isSafeInteger(size) || size < 0) throw new TarError('a header cannot be read')
     if (flag === 'S' || extended['GNU.sparse.major'] !== undefined) throw new TarError('sparse entries are not read')
+    const left = { left: size }
     if ('xgLK'.includes(flag)) {
       if (size > maxExtension) throw new TarError(`an extended header of ${size} bytes`)
-      const data = Buffer.concat(await Array.fromAsync(source.body(size)))
+      const data = Buffer.concat(await Array.fromAsync(source.body(left)))
+      await source.skip(left, size)
       if (flag === 'x') extended = { ...extended, ...paxRecords(data) }
       else if (flag !== 'g') extended = { ...extended, [flag === 'L' ? 'path' : 'linkpath']: text(data, 0, data.length) }
       continue
@@ -103,9 +110,8 @@ export async function* readTar(chunks: AsyncIterable<Buffer>): AsyncGenerator<Ta
     const prefix = text(header, 345, 155)
     const short = text(header, 0, 100)
     const isGnu = header.toString('latin1', 257, 265) === 'ustar  \0'
-    const body = source.body(size)
-    yield { name: extended['path'] ?? (prefix && !isGnu ? `${prefix}/${short}` : short), type: types[flag] ?? 'other', size, target: extended['linkpath'] ?? text(header, 157, 100), body }
-    for await (const _ of body) { /* what the reader left */ }
+    yield { name: extended['path'] ?? (prefix && !isGnu ? `${prefix}/${short}` : short), type: types[flag] ?? 'other', size, target: extended['linkpath'] ?? text(header, 157, 100), body: source.body(left) }
+    await source.skip(left, size)
     extended = {}
   }
   await source.drain()

@@ -32,6 +32,8 @@ export interface UseRequest {
 }
 
 export interface ImageGuard {
+  /** Takes stock of what is there before anything comes: of what comes into a store that was empty, less has to be verified. Rejects while the engine is away. */
+  list(): Promise<void>
   /** Resolves when the image may be used; otherwise with why not. Costs nothing where that is known. */
   use(image: Image, request: UseRequest): Promise<{ readonly ok: true } | { readonly ok: false; readonly message: string }>
   /** Verifies what nobody has asked for, taking a quarter of a core and of the disk at most. Until all is known, then waits for `signal`. */
@@ -93,7 +95,7 @@ class Guard implements ImageGuard {
   async #makeUsable(image: Image, request: UseRequest): Promise<{ ok: true } | { ok: false; message: string }> {
     const { runtime, log } = this.#o
     const files = runtime.imageFiles!
-    await this.#list()
+    await this.list()
     for (let repairs = 0; rules.need(this.#ledger, image.id) === 'verify'; repairs++) {
       const verdict = await files.verify(image.id, () => Promise.resolve())
       if (verdict.at === 'gone') return { ok: false, message: `image "${request.reference}" is not there any more` }
@@ -130,7 +132,7 @@ class Guard implements ImageGuard {
   #sourceOf(request: UseRequest): ImageSource {
     const { runtime } = this.#o
     return {
-      has: async (image) => image.digests.length > 0 || await this.#o.archiveOf(image.tags) !== undefined,
+      where: async (image) => (await this.#o.archiveOf(image.tags) !== undefined ? 'archive' : image.digests.length > 0 ? 'registry' : undefined),
       fetch: async (image) => {
         const archive = await this.#o.archiveOf(image.tags)
         if (archive === undefined) await request.pull(image)
@@ -139,8 +141,7 @@ class Guard implements ImageGuard {
     }
   }
 
-  /** Once after a power cut: everything that is there may have suffered from it. */
-  async #list(): Promise<void> {
+  async list(): Promise<void> {
     if (this.#ledger.listed) return
     const present = (await this.#o.runtime.images()).map((i) => i.id)
     if (this.#ledger.listed) return
@@ -153,7 +154,7 @@ class Guard implements ImageGuard {
     const files = runtime.imageFiles
     if (files) {
       await files.prepare()
-      await this.#list()
+      await this.list()
       this.#ledger = rules.list(this.#ledger, (await runtime.images()).map((i) => i.id))
       for (const id of rules.suspects(this.#ledger)) {
         const verdict = await files.verify(id, this.#leisurely(id, signal))

@@ -1,4 +1,5 @@
 /** A puller whose images are on the disk and whole. */
+import { ignore } from '../../../../shared/base/ignore.ts'
 import type { Puller } from '../puller.ts'
 import type { ImageGuard } from './guard.ts'
 
@@ -8,6 +9,7 @@ export function guardedPuller(puller: Puller, guard: ImageGuard | undefined): Pu
     forget: (reference) => puller.forget(reference),
     removed(id) { guard.forget(id); puller.removed(id) },
     async ensure(request, signal) {
+      await ignore(guard.list(), 'an engine that is away is told of by what is asked of it next')
       const result = await puller.ensure(request, signal)
       if (!result.ok) return result
       const { container, event } = request
