@@ -32,6 +32,7 @@ export const load = (e: Engine, tarPath: string): string[] => docker(e, 'image',
 export const pull = (e: Engine, reference: string, configDir: string | undefined): string[] => ['docker', ...(configDir === undefined ? [] : ['--config', configDir]), '--host', e.host, 'pull', reference]
 export const forceRemoveImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', '--force', ...names)
 export const tag = (e: Engine, id: string, name: string): string[] => docker(e, 'image', 'tag', id, name)
+export const listImages = (e: Engine): string[] => docker(e, 'image', 'ls', '--no-trunc', '--digests', '--format', '{{.ID}}\t{{.Repository}}\t{{.Tag}}\t{{.Digest}}')
 export const imagesNamed = (e: Engine, repository: string): string[] => docker(e, 'image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', repository)
 export const info = (e: Engine): string[] => docker(e, 'info', '--format', '{{json .}}')
 /** Containers of an image, and of images built on it. */

@@ -26,7 +26,7 @@ import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
 import { DockerImageFiles } from './image-files.ts'
 import { readLogs } from './logs.ts'
-import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
+import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, parseListed, type Inspected } from './parse.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
@@ -412,6 +412,9 @@ export class DockerRuntime implements Runtime {
     if (this.#images) return this.#images
     const ids = [...new Set((await runOk(argv.images(this.#engine))).toString().split('\n').filter(Boolean))]
     const found = ids.length === 0 ? [] : parseImages((await run(argv.inspectImages(this.#engine, ids))).stdout.toString())
+    // One that the daemon lists and cannot inspect is damaged: nobody could repair it who did not see it.
+    const lost = ids.length > found.length ? new Set(ids.filter((id) => !found.some((i) => i.id === id))) : undefined
+    if (lost) found.push(...parseListed((await runOk(argv.listImages(this.#engine))).toString()).filter((i) => lost.has(i.id)))
     this.#images = found.map((i) => ({ ...i, tags: i.tags.map(normalizeReference), digests: i.digests.map(normalizeReference) })).filter((i) => !i.tags.includes(pauseImage) || i.tags.length > 1).map((i) => ({ ...i, tags: i.tags.filter((t) => t !== pauseImage) }))
     return this.#images
   }

@@ -4,19 +4,19 @@
  * shares the layer. Here all of them go, and come back; layers below are held meanwhile. With Docker's containerd store nothing is verified.
  */
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { messageOf } from '../../../shared/base/errors.ts'
 import { run, runOk } from '../../../shared/host/exec.ts'
 import { layerlessArchive } from '../../../shared/host/oci-archive.ts'
-import { makeFolder, removeTree } from '../../../shared/host/tree.ts'
+import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
 import { chainId } from '../image-check/chain-id.ts'
 import type { Damage, ImageFiles, ImageSource, Pace, Verdict } from '../image-check/image-files.ts'
 import type { Image } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { askRegistry } from './registry-client.ts'
-import { lastError } from '../containerd/parse.ts'
-import { parseContainers, parseLayersOf, parseStore } from './parse.ts'
+import { lastError, parseImageConfig } from '../containerd/parse.ts'
+import { overlayOf, type Overlay } from './overlay.ts'
+import { parseContainers, parseStore } from './parse.ts'
 
 interface Deps {
   readonly engine: argv.Engine
@@ -27,6 +27,7 @@ interface Deps {
   removeContainer(id: string): Promise<void>
 }
 
+const configPath = (root: string, id: string): string => join(root, 'image/overlay2/imagedb/content/sha256', id.slice('sha256:'.length))
 const holder = 'bramble.local/held'
 
 export class DockerImageFiles implements ImageFiles {
@@ -52,39 +53,39 @@ export class DockerImageFiles implements ImageFiles {
   async verify(id: string, pace: Pace): Promise<Verdict> {
     const store = await this.#where()
     if ('why' in store) return { at: 'unknown', why: store.why }
-    const layers = await this.#layersOf([id])
-    const diffIds = layers.get(id)
-    if (!diffIds) return { at: 'gone' }
+    if (!(await this.#d.images()).some((i) => i.id === id)) return { at: 'gone' }
     const { checkBlob } = await import('../image-check/check-layer.ts')
     const { checkSplitLayer } = await import('./tar-split.ts')
-    const config = await checkBlob(join(store.root, 'image/overlay2/imagedb/content/sha256', id.slice('sha256:'.length)), id, pace)
+    const config = await checkBlob(configPath(store.root, id), id, pace)
     if (config) return { at: 'damaged', damage: [config] }
+    const diffIds = await this.#layersOf(id)
     const damage: Damage[] = []
+    let below: Overlay | undefined
     for (const [i, diffId] of diffIds.entries()) {
       const chain = chainId(diffIds.slice(0, i + 1))
       const record = join(store.root, 'image/overlay2/layerdb/sha256', chain.slice('sha256:'.length))
-      const detail = await this.#folderOf(store.root, record).then((folder) => checkSplitLayer({ splitPath: join(record, 'tar-split.json.gz'), folder, diffId }, pace), (e: unknown) => `its record cannot be read (${messageOf(e)})`)
+      const found = await overlayOf(store.root, record, below)
+      const detail = typeof found === 'string' ? found : await checkSplitLayer({ splitPath: join(record, 'tar-split.json.gz'), folder: found.folder, diffId }, pace)
       if (detail !== undefined) damage.push({ part: 'layer', digest: chain, detail })
+      // What is above it names it, and cannot be judged.
+      if (typeof found === 'string') break
+      below = found
     }
     return damage.length > 0 ? { at: 'damaged', damage } : { at: 'whole' }
   }
 
-  async #folderOf(root: string, record: string): Promise<string> {
-    const cacheId = (await readFile(join(record, 'cache-id'), 'utf8')).trim()
-    if (!/^[0-9a-z]{16,128}$/.test(cacheId)) throw new Error('its folder is not named')
-    return join(root, 'overlay2', cacheId, 'diff')
-  }
-
-  /** Digests of the unpacked layers of images, from below. */
-  async #layersOf(ids: readonly string[]): Promise<Map<string, readonly string[]>> {
-    return ids.length === 0 ? new Map() : parseLayersOf((await run(argv.inspectImages(this.#d.engine, ids))).stdout.toString())
+  /** Digests of an image's unpacked layers from below; none where its config is damaged. */
+  async #layersOf(id: string): Promise<readonly string[]> {
+    const store = await this.#where()
+    if ('why' in store) return []
+    try { return parseImageConfig(await readText(configPath(store.root, id)) ?? '').diffIds } catch (e) { if (e instanceof SyntaxError) return []; throw e }
   }
 
   async repair(id: string, damage: readonly Damage[], source: ImageSource): Promise<readonly string[]> {
     const { engine } = this.#d
     const bad = new Set(damage.map((d) => d.digest))
     const all = await this.#d.images()
-    const layers = await this.#layersOf(all.map((i) => i.id))
+    const layers = new Map(await Promise.all(all.map(async (i) => [i.id, await this.#layersOf(i.id)] as const)))
     const isBad = (diffIds: readonly string[], i: number): boolean => bad.has(chainId(diffIds.slice(0, i + 1)))
     const sharing = all.filter((image) => image.id === id || (layers.get(image.id) ?? []).some((_, i, diffIds) => isBad(diffIds, i)))
     for (const image of sharing) {

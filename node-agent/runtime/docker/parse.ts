@@ -56,10 +56,19 @@ export function parseImages(output: string): Image[] {
   return all.map((i) => ({ id: i.Id, tags: (i.RepoTags ?? []).filter((t) => !t.includes('<none>')).sort(), digests: (i.RepoDigests ?? []).filter((d) => !d.includes('<none>')).sort(), sizeBytes: i.Size ?? 0, user: i.Config?.User ?? '' }))
 }
 
-/** Digests of the unpacked layers from below, by image id; from the same output. */
-export function parseLayersOf(output: string): Map<string, readonly string[]> {
-  const all = JSON.parse(output || '[]') as { Id: string; RootFS?: { Layers?: string[] | null } }[]
-  return new Map(all.map((i) => [i.Id, i.RootFS?.Layers ?? []]))
+/** Lines of id, repository, tag and digest: what is known of an image that cannot be inspected. */
+export function parseListed(output: string): Image[] {
+  const all = new Map<string, { tags: Set<string>; digests: Set<string> }>()
+  for (const line of output.split('\n')) {
+    const [id = '', repository = '', tag = '', digest = ''] = line.split('\t')
+    if (!/^sha256:[0-9a-f]{64}$/.test(id)) continue
+    const entry = all.get(id) ?? { tags: new Set(), digests: new Set() }
+    all.set(id, entry)
+    if (repository === '<none>') continue
+    if (tag !== '<none>') entry.tags.add(`${repository}:${tag}`)
+    if (digest !== '<none>') entry.digests.add(`${repository}@${digest}`)
+  }
+  return [...all].map(([id, { tags, digests }]) => ({ id, tags: [...tags].sort(), digests: [...digests].sort(), sizeBytes: 0, user: '' }))
 }
 
 /** Where `docker info` says that images lie, in the one form whose layers can be verified. */

@@ -31,11 +31,13 @@ export interface UseRequest {
   pull(image: Image): Promise<void>
 }
 
+export type Usable = { readonly ok: true; /** It is not what it was: it is to be looked at again. */ readonly repaired: boolean } | { readonly ok: false; readonly message: string }
+
 export interface ImageGuard {
   /** Takes stock of what is there before anything comes: of what comes into a store that was empty, less has to be verified. Rejects while the engine is away. */
   list(): Promise<void>
   /** Resolves when the image may be used; otherwise with why not. Costs nothing where that is known. */
-  use(image: Image, request: UseRequest): Promise<{ readonly ok: true } | { readonly ok: false; readonly message: string }>
+  use(image: Image, request: UseRequest): Promise<Usable>
   /** Verifies what nobody has asked for, taking a quarter of a core and of the disk at most. Until all is known, then waits for `signal`. */
   run(signal: AbortSignal): Promise<void>
   /** The image was removed: one of the same id that comes later is another on the disk. */
@@ -63,7 +65,7 @@ class Guard implements ImageGuard {
   #writing: Promise<void> = Promise.resolve()
   /** One at a time: an SD card reads no faster for two. */
   readonly #slot = bounded(1)
-  readonly #underWay = new Map<string, Promise<{ ok: true } | { ok: false; message: string }>>()
+  readonly #underWay = new Map<string, Promise<Usable>>()
   /** Nobody waits for what is verified in the background while a pod waits for something. */
   #waiting = 0
   readonly #wake: (() => void)[] = []
@@ -77,9 +79,9 @@ class Guard implements ImageGuard {
     return (this.#writing = this.#writing.then(write, write))
   }
 
-  use(image: Image, request: UseRequest): Promise<{ ok: true } | { ok: false; message: string }> {
+  use(image: Image, request: UseRequest): Promise<Usable> {
     const files = this.#o.runtime.imageFiles
-    if (!files || rules.need(this.#ledger, image.id) === 'nothing') return Promise.resolve({ ok: true })
+    if (!files || rules.need(this.#ledger, image.id) === 'nothing') return Promise.resolve({ ok: true, repaired: false })
     let work = this.#underWay.get(image.id)
     if (!work) {
       this.#waiting++
@@ -92,11 +94,12 @@ class Guard implements ImageGuard {
     return work
   }
 
-  async #makeUsable(image: Image, request: UseRequest): Promise<{ ok: true } | { ok: false; message: string }> {
+  async #makeUsable(image: Image, request: UseRequest): Promise<Usable> {
     const { runtime, log } = this.#o
     const files = runtime.imageFiles!
     await this.list()
-    for (let repairs = 0; rules.need(this.#ledger, image.id) === 'verify'; repairs++) {
+    let repairs = 0
+    for (; rules.need(this.#ledger, image.id) === 'verify'; repairs++) {
       const verdict = await files.verify(image.id, () => Promise.resolve())
       if (verdict.at === 'gone') return { ok: false, message: `image "${request.reference}" is not there any more` }
       if (verdict.at === 'unknown') log.warn('image cannot be verified on this engine', { image: request.reference, reason: verdict.why })
@@ -104,7 +107,7 @@ class Guard implements ImageGuard {
       const damage = verdict.damage.map(shown).join('; ')
       log.warn('image is damaged', { image: request.reference, damage })
       request.event('Warning', 'ImageDamaged', `Image "${request.reference}" is damaged: ${damage}`)
-      const refuse = (why: string): { ok: false; message: string } => ({ ok: false, message: `image "${request.reference}" is damaged (${damage}) and cannot be repaired: ${why}` })
+      const refuse = (why: string): Usable => ({ ok: false, message: `image "${request.reference}" is damaged (${damage}) and cannot be repaired: ${why}` })
       if (repairs === maxRepairs) return refuse(`it still is after ${maxRepairs} repairs`)
       try {
         const sharing = await files.repair(image.id, verdict.damage, this.#sourceOf(request))
@@ -115,7 +118,7 @@ class Guard implements ImageGuard {
       log.info('damaged image was repaired', { image: request.reference, damage })
       request.event('Normal', 'ImageRepaired', `Repaired image "${request.reference}": ${verdict.damage.map((d) => `${d.part} ${d.digest}`).join(', ')}`)
     }
-    return await this.#keep(image.id) ? { ok: true } : { ok: false, message: `image "${request.reference}" is not there any more` }
+    return await this.#keep(image.id) ? { ok: true, repaired: repairs > 0 } : { ok: false, message: `image "${request.reference}" is not there any more` }
   }
 
   /** On the disk, and then known to be. False where the image is gone. */

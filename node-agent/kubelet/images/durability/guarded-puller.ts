@@ -28,7 +28,12 @@ export function guardedPuller(puller: Puller, guard: ImageGuard | undefined): Pu
         },
       })
       signal.throwIfAborted()
-      if (used.ok) return result
+      if (used.ok && !used.repaired) return result
+      if (used.ok) {
+        // What was damaged may have said something else of itself.
+        puller.removed(result.image.id)
+        return puller.ensure({ ...request, event: () => undefined, container: { ...container, imagePullPolicy: 'Never' } }, signal)
+      }
       puller.removed(result.image.id)
       event('Warning', 'InspectFailed', `Failed to inspect image "${reference}": ${used.message}`)
       return { ok: false, reason: 'ImageInspectError', message: used.message, backOff: true }
