@@ -13,6 +13,9 @@ import { classifyPull, lastError, parseImageConfig, parseImages, parseLayers, pa
 
 export interface KnownImage { readonly image: Image; readonly config: ImageConfig; /** Folders of the layers, topmost first. */ readonly layers: readonly string[]; readonly viewKey: string }
 
+/** Folders of the layers, topmost first; or the snapshotter that has lost one. */
+type View = readonly string[] | { readonly missing: string }
+
 /** What a manifest digest stands for; immutable, so kept on disk by digest. */
 interface Resolved { readonly id: string; readonly config: ImageConfig }
 
@@ -24,6 +27,9 @@ export class ImageStore {
   readonly #layers = new Map<string, readonly string[]>()
   /** What an image is made of by what was read of it, and is not that. */
   readonly #torn = new Set<string>()
+  /** By target digest. */
+  readonly #bottomless = new Map<string, { readonly config: string; readonly snapshotter: string }>()
+  readonly #restacked = new Set<string>()
   /** Unpacked in vain: asked once in a process, not at every look. */
   readonly #unpacked = new Set<string>()
   #byId = new Map<string, KnownImage>()
@@ -81,7 +87,13 @@ export class ImageStore {
     request.progress(`Pulling ${name}`)
     await this.#dropTorn()
     const command = argv.pullImage(this.#engine, name, { plainHttp: request.plainHttp, username: request.auth?.username, hostsDir: this.#hostsDir })
-    const { exitCode, output } = request.auth === undefined ? await plain(command, request.signal) : await withPassword(command, request.auth.password, request.signal)
+    const attempt = (): ReturnType<typeof plain> => (request.auth === undefined ? plain(command, request.signal) : withPassword(command, request.auth.password, request.signal))
+    let { exitCode, output } = await attempt()
+    // What a power cut took from the disk and not from the database the engine would count on for ever: each is forgotten, and fetched.
+    for (let lost = lostBlob(output), left = 100; exitCode !== 0 && lost !== undefined && left > 0; lost = lostBlob(output), left--) {
+      await run(argv.removeContent(this.#engine, [lost]));
+      ({ exitCode, output } = await attempt())
+    }
     if (exitCode !== 0) throw classifyPull(request.reference, output)
     this.#dirty = true
     const found = await this.find(name)
@@ -145,6 +157,7 @@ export class ImageStore {
       }
       this.#byId = byId
       this.#byName = byName
+      if (this.#bottomless.size > 0) await this.#restack()
     } catch (e) {
       this.#dirty = true
       throw new RuntimeError('unavailable', `listing images: ${(e as Error).message}`)
@@ -164,13 +177,28 @@ export class ImageStore {
     const chain = chainId(resolved.config.diffIds)
     const viewKey = `bramble-${chain.slice('sha256:'.length)}`
     const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain) ?? await this.#unpackAndView(digest, viewKey, chain)
-    if (!layers) return undefined
+    if (layers && 'missing' in layers) this.#bottomless.set(digest, { config: resolved.id, snapshotter: layers.missing })
+    if (!layers || 'missing' in layers) return undefined
     this.#layers.set(viewKey, layers)
     return { ...resolved, layers, viewKey }
   }
 
+  /** Images whose snapshots the engine knows and the disk has lost: they are forgotten, and unpacked again at the next look, once in a process. */
+  async #restack(): Promise<void> {
+    const lost = [...this.#bottomless].filter(([digest]) => !this.#restacked.has(digest))
+    this.#bottomless.clear()
+    if (lost.length === 0) return
+    for (const [digest, { config, snapshotter }] of lost) {
+      this.#restacked.add(digest)
+      this.#unpacked.delete(digest)
+      await runOk(argv.labelContent(this.#engine, config, `containerd.io/gc.ref.snapshot.${snapshotter}`, ''))
+    }
+    await this.collect()
+    this.#dirty = true
+  }
+
   /** A pull or a repair that was cut off before it unpacked everything needs no registry for the rest. */
-  async #unpackAndView(digest: string, viewKey: string, chain: string): Promise<readonly string[] | undefined> {
+  async #unpackAndView(digest: string, viewKey: string, chain: string): Promise<View | undefined> {
     if (this.#unpacked.has(digest)) return undefined
     this.#unpacked.add(digest)
     await ignore(this.unpack(digest), 'where it is not all there a pull brings it')
@@ -204,16 +232,21 @@ export class ImageStore {
     throw new RuntimeError('image-not-found', `${digest} has no manifest for linux/${goArchitecture(process.arch)}`)
   }
 
-  async #view(key: string, chain: string): Promise<readonly string[] | undefined> {
+  async #view(key: string, chain: string): Promise<View | undefined> {
     const made = await run(argv.viewSnapshot(this.#engine, key, chain))
     if (made.exitCode === 0) return parseLayers(made.stdout.toString())
     const message = made.stderr.toString()
     if (!/already exists/.test(message)) {
+      // A power cut may leave a snapshot in the engine's database whose folder never reached the disk.
+      const missing = /stat \S*\/io\.containerd\.snapshotter\.v1\.([^/]+)\/snapshots\/\S* no such file or directory/.exec(message)
+      if (missing) return { missing: missing[1]! }
       if (/not found|does not exist/.test(message)) return undefined
       throw new Error(lastError(message))
     }
     // A view cannot be asked for its mounts in this form again; it holds nothing of its own, so it is made anew.
-    await runOk(argv.removeSnapshot(this.#engine, key))
+    const removed = await run(argv.removeSnapshot(this.#engine, key))
+    // The engine collects views, and may just have.
+    if (removed.exitCode !== 0 && !/not found|does not exist/.test(removed.stderr.toString())) throw new Error(lastError(removed.stderr.toString()))
     return parseLayers((await runOk(argv.viewSnapshot(this.#engine, key, chain))).toString())
   }
 }
@@ -222,6 +255,8 @@ export class ImageStore {
 function parsed(kept: string | undefined): Resolved | undefined {
   try { return kept ? JSON.parse(kept) as Resolved : undefined } catch (e) { if (e instanceof SyntaxError) return undefined; throw e }
 }
+
+const lostBlob = (output: string): string | undefined => /blob (sha256:[0-9a-f]{64}) expected at \S+ blob not found/.exec(output)?.[1]
 
 const hour = 3_600_000
 
