@@ -190,7 +190,10 @@ class Guard implements ImageGuard {
 
   async close(): Promise<void> {
     // An image that somebody removed and pulled again under our hands is written too.
-    if (this.#location !== undefined) await syncFileSystem(this.#location)
+    try { if (this.#location !== undefined) await syncFileSystem(this.#location) } catch (e) {
+      this.#o.log.warn('images could not be synced: they are verified after the next boot', { error: messageOf(e) })
+      return
+    }
     this.#ledger = rules.close(this.#ledger)
     await this.save()
   }
