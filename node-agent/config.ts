@@ -1,4 +1,5 @@
 /** The node agent's flags. */
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -34,6 +35,8 @@ export interface AgentConfig {
   readonly logLimits: { readonly maxBytes: number; readonly maxFiles: number }
   /** Folder of static pods; undefined for none. */
   readonly staticPodPath: string | undefined
+  /** Where Prometheus may read; undefined for nowhere. */
+  readonly metricsAddress: { readonly host: string; readonly port: number } | undefined
   readonly logLevel: LogLevel
 }
 
@@ -65,6 +68,7 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --container-log-max-size Q kept of a container's log, in pieces of this (default 10Mi) ...
   --container-log-max-files N ... and as many of them (default 5, at least 2)
   --allowed-unsafe-sysctls L sysctls that pods may set beside the safe ones: names or PREFIX*, by commas
+  --metrics-address IP:PORT  /metrics for Prometheus, unauthenticated: 127.0.0.1:9100 (default: nothing listens)
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
 
@@ -77,7 +81,7 @@ export class UsageError extends Error { override readonly name = 'UsageError' }
 const text = { type: 'string' } as const
 const options = {
   server: text, token: text, 'node-name': text, 'node-ip': text, label: { type: 'string', multiple: true }, 'plain-http-registry': { type: 'string', multiple: true }, 'data-dir': text, runtime: text, 'containerd-address': text, 'containerd-namespace': text,
-  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, 'eviction-hard': text, 'eviction-soft': text, 'eviction-soft-grace-period': text, 'eviction-pressure-transition-period': text, 'system-reserved': text, 'max-pods': text, 'container-log-max-size': text, 'container-log-max-files': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+  'docker-host': text, 'mqtt-url': text, bridge: text, 'cluster-dns': text, 'cluster-domain': text, 'log-level': text, 'metrics-address': text, 'allowed-unsafe-sysctls': text, 'pod-manifest-path': text, 'eviction-hard': text, 'eviction-soft': text, 'eviction-soft-grace-period': text, 'eviction-pressure-transition-period': text, 'system-reserved': text, 'max-pods': text, 'container-log-max-size': text, 'container-log-max-files': text, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 
 function url(flag: string, value: string, protocols: readonly string[]): string {
@@ -113,6 +117,13 @@ function durationOf(flag: string, text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms < 0) throw new UsageError(`--${flag} ${text}: a duration like 90s or 1m30s`)
   return ms
+}
+
+function addressOf(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':')
+  const [address, port] = [text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), text.slice(at + 1)]
+  if (!isIP(address) || !/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError(`--metrics-address ${text}: an address and a port, 127.0.0.1:9100 or [::1]:9100`)
+  return { host: address, port: Number(port) }
 }
 
 function countOf(flag: string, text: string, least: number, most: number): number {
@@ -168,6 +179,6 @@ export function parseConfig(argv: readonly string[], env: Readonly<Record<string
     command, serverUrl: values.server === undefined ? '' : url('server', values.server, ['https:']), mqttUrl: values['mqtt-url'] === undefined ? undefined : url('mqtt-url', values['mqtt-url'], ['mqtts:', 'wss:']),
     joinToken: values.token ?? env.BRAMBLE_TOKEN, dataDir: resolve(values['data-dir'] ?? '/var/lib/bramble/node-agent'), nodeName, nodeIp: values['node-ip'], runtime,
     containerdAddress: values['containerd-address'] ?? '/run/containerd/containerd.sock', containerdNamespace: values['containerd-namespace'] ?? 'bramble', dockerHost: values['docker-host'] ?? 'unix:///run/docker.sock',
-    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], eviction: evictionOf(values), reserve: { ...reservedOf(values['system-reserved']), maxPods: countOf('max-pods', values['max-pods'] ?? '110', 1, 10_000) }, logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), logLevel: level as LogLevel,
+    bridge, clusterDns: values['cluster-dns'], clusterDomain: values['cluster-domain'] ?? 'cluster.local', labels: labelsOf(values.label ?? []), plainHttpRegistries: values['plain-http-registry'] ?? [], eviction: evictionOf(values), reserve: { ...reservedOf(values['system-reserved']), maxPods: countOf('max-pods', values['max-pods'] ?? '110', 1, 10_000) }, logLimits: logLimitsOf(values['container-log-max-size'], values['container-log-max-files']), unsafeSysctls: sysctlsOf(values['allowed-unsafe-sysctls']), staticPodPath: values['pod-manifest-path'] === undefined ? undefined : resolve(values['pod-manifest-path']), metricsAddress: values['metrics-address'] === undefined ? undefined : addressOf(values['metrics-address']), logLevel: level as LogLevel,
   }
 }

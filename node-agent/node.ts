@@ -13,6 +13,7 @@ import { watchFile } from '../shared/host/tree.ts'
 import { detectBackend, iptablesOf, type Iptables } from '../shared/host/iptables.ts'
 import { openDatabase } from '../shared/host/sqlite.ts'
 import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
+import { createAgentMetrics, openScrapeServer } from './agent-metrics.ts'
 import { allocationSchema, createAllocations } from './allocations.ts'
 import type { AgentConfig } from './config.ts'
 import { importArchives } from './image-archives.ts'
@@ -35,6 +36,7 @@ import { createHostPorts } from './host-ports.ts'
 import { createProxy, type Proxy } from './proxy/proxy.ts'
 import { ContainerdRuntime } from './runtime/containerd/driver.ts'
 import { DockerRuntime } from './runtime/docker/driver.ts'
+import { countedRuntime } from './runtime/counted.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
 export interface RunningNode {
@@ -97,7 +99,7 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
   const { config, host, link, kubelet, runtime } = options
   const url = new URL(config.serverUrl)
   const kubeletServer = createKubeletServer({
-    pods: () => kubelet.pods(), now: () => host.clock.now(), usage: kubelet.usage,
+    pods: () => kubelet.pods(), now: () => host.clock.now(), metrics: kubelet.metrics,
     config: { kind: 'KubeletConfiguration', apiVersion: 'kubelet.config.k8s.io/v1beta1', clusterDomain: config.clusterDomain, ...(config.clusterDns ? { clusterDNS: [config.clusterDns] } : {}) },
     log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, write, signal }),
   })
@@ -116,13 +118,15 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
   link.rpc.register('removeVolume', (params) => removeVolumeFolder(systemFileTree, params))
 }
 
-export async function startNode(config: AgentConfig, host: Host, version: string): Promise<RunningNode> {
+export async function startNode(config: AgentConfig, given: Host, version: string): Promise<RunningNode> {
+  const agentMetrics = createAgentMetrics(given, given.metrics)
+  const host: Host = { ...given, metrics: agentMetrics.metrics }
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(stateDir(config), { recursive: true, mode: 0o700 })
   const link = await createLink({
     host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, newKey: newKeyApart(process.argv[1] ?? ''), ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
   })
-  const runtime = await openRuntime(config, host)
+  const runtime = countedRuntime(await openRuntime(config, host), agentMetrics.metrics, () => host.clock.monotonic())
   const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })
   const { network, iptables } = await openNetwork(config, host, createAllocations(database))
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
@@ -135,10 +139,12 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   })
   await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()
+  agentMetrics.started()
+  const scrapes = await openScrapeServer(config.metricsAddress, kubelet, host)
   serveStreams({ config, host, link, kubelet, runtime, localUid: statics.localUid })
   // Rules name the cluster's range, so they wait for it; after a reboot it is in the desired state already.
   const following = gate.ready.then((clusterCIDR) => {
-    const proxy = createProxy({ exec: run, iptables, clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, hostPorts, writeSysctl, clusterCIDR })
+    const proxy = createProxy({ exec: run, iptables: agentMetrics.countedIptables(iptables), clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, hostPorts, writeSysctl, clusterCIDR })
     return { proxy, subscription: followServices(link, proxy) }
   })
   following.catch((e: unknown) => host.log.error('service routing did not start', { error: messageOf(e) }))
@@ -146,6 +152,7 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   void following.then((r) => { routing = r })
   return {
     async close() {
+      await scrapes?.close()
       gate.close()
       routing?.subscription[Symbol.dispose]()
       await routing?.proxy.stop()

@@ -3,6 +3,7 @@ import type { Pod } from '../../shared/api/core-v1.ts'
 import type { Millis } from '../../shared/base/brands.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { messageOf, StatusError } from '../../shared/base/errors.ts'
+import { Metrics } from '../../shared/base/metrics.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
 import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
 import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
@@ -25,6 +26,9 @@ import { openCgroups, resizeCgroups, type Cgroups } from './resources/cgroup-fil
 import { podCgroup } from './resources/cgroup-numbers.ts'
 import type { NodeUsage } from '../../shared/streams/usage.ts'
 import { createUsageMeter } from './resources/usage.ts'
+import type { MetricsEndpoints } from './metrics/endpoints.ts'
+import { collectRunning, createKubeletCounters } from './metrics/kubelet-counters.ts'
+import { measuredPods } from './metrics/measured-pods.ts'
 import type { ContainerFiles } from './streams/container-files.ts'
 import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { createEngineHealth } from './status/engine-health.ts'
@@ -103,6 +107,8 @@ export interface Kubelet {
   pods(): readonly Pod[]
   /** What node and containers use now; takes a second where nobody asked lately. */
   readonly usage: () => Promise<NodeUsage>
+  /** Metrics and the summary; nothing of it is loaded before the first question. */
+  readonly metrics: () => Promise<MetricsEndpoints>
   /** Reads the node's state again and reports it. */
   refreshNode(): Promise<void>
 }
@@ -112,7 +118,10 @@ const resyncEvery = 300_000
 const memoryVolumeBytes = 64 << 20
 
 export function createKubelet(options: KubeletOptions): Kubelet {
-  const { host, runtime, desired, sink, dataDir, config = {}, machine = {} } = options
+  const { host, runtime, desired, dataDir, config = {}, machine = {} } = options
+  const metrics = host.metrics ?? new Metrics()
+  const counters = createKubeletCounters(metrics, host.clock)
+  const sink = counters.watched(options.sink)
   const log = host.log.child('kubelet')
   const files = machine.files ?? systemFileTree
   const mounter = machine.mounter ?? createMounter(files)
@@ -122,12 +131,16 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const tellNode = (): void => void refreshNode().catch((e: unknown) => log.error('node status cannot be read', { error: messageOf(e) }))
   const health = createEngineHealth({ clock: host.clock, changed: tellNode })
   const cache = new RuntimeCache(runtime, (uid) => loop?.wake(uid), (state) => health[state]())
+  collectRunning(metrics, options.nodeName, cache)
   let loop: PodLoop | undefined
   let facts: NodeFacts | undefined
+  let probes: ProbeSet | undefined
   let subscription: Disposable | undefined
 
-  const event = (record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void =>
+  const event = (record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void => {
+    counters.event({ reason, fieldPath, trouble: record.trouble.get(/\{(.*)\}$/.exec(fieldPath ?? '')?.[1] ?? '')?.reason })
     sink.event({ regarding: { kind: 'Pod', ...record.ref, ...(fieldPath ? { fieldPath } : {}) }, type, reason, message, at: host.clock.now() })
+  }
   const reserveOf = (f: NodeFacts): Reserve => ({ ...defaultReserve(f), ...config.reserve?.(f) })
   const allocatable = (): { cpuMilli: number; memoryBytes: number } => (facts ? allocatableOf(facts, reserveOf(facts)) : { cpuMilli: 0, memoryBytes: 0 })
   const hostIPs = (): readonly string[] => config.nodeIPs ?? facts?.addresses ?? []
@@ -166,7 +179,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     }),
     reclaim: () => collector.reclaim(),
     runs: (uid) => cache.pod(uid).containers.some((c) => c.state === 'running'),
-    evict: (uid, message, grace) => { const record = loop?.records.get(uid); if (record) evict(record, message, grace) },
+    evict: (uid, message, grace, signal) => { const record = loop?.records.get(uid); if (record) { counters.evicted(signal); evict(record, message, grace) } },
   })
 
   const collector = createImageCollector({
@@ -200,7 +213,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
       resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, hasPause(pod), id, container) },
     })
-    const probes = new ProbeSet({
+    probes = new ProbeSet({
       host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,
       event: (record, reason, message, container) => event(record, 'Warning', reason, message, `spec.containers{${container}}`),
     })
@@ -228,8 +241,15 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     },
   })
 
+  let endpoints: Promise<MetricsEndpoints> | undefined
+  const openEndpoints = async (): Promise<MetricsEndpoints> => (await import('./metrics/endpoints.ts')).createMetricsEndpoints({
+    files, clock: host.clock, nodeName: options.nodeName, cgroupRoot: config.cgroupRoot ?? 'bramble', dataDir, metrics, usage, containers: () => runtime.stats(), probes: () => probes?.totals() ?? [],
+    imageBytes: () => collector.largest().reduce((sum, i) => sum + i.sizeBytes, 0), named: (id) => { const c = cache.container(id); return c && { name: c.name, image: c.image, startedAt: c.startedAt ?? c.createdAt } },
+    pods: () => measuredPods(loop?.records.values() ?? [], config.cgroupRoot ?? 'bramble'),
+  })
+
   return {
-    usage,
+    usage, metrics: () => (endpoints ??= openEndpoints()),
     endpointOf({ namespace, pod, uid }) {
       const record = loop?.find(namespace, pod)
       if (!record || record.ref.uid !== uid) throw new StatusError('NotFound', `pods "${pod}" not found`, { details: { name: pod, kind: 'pods' } })

@@ -294,7 +294,7 @@ export class FakeRuntime implements Runtime {
 
   async stats(): Promise<readonly ContainerStats[]> {
     return [...this.#containers.values()].filter((h) => h.c.state === 'running')
-      .map((h) => ({ containerId: h.c.id, podUid: h.c.podUid, cpuNanos: 1_000_000n, memoryBytes: 1 << 20, workingSetBytes: 1 << 20 }))
+      .map((h) => ({ containerId: h.c.id, podUid: h.c.podUid, cgroupPath: `/fake/${h.c.id}`, cpuNanos: 1_000_000n, memoryBytes: 1 << 20, workingSetBytes: 1 << 20 }))
   }
 
   async close(): Promise<void> {

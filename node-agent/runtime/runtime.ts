@@ -166,7 +166,20 @@ export interface LogOptions {
 }
 export interface LogLine { /** RFC 3339 with nanoseconds, UTC. */ readonly time: string; /** With its newline, where it had one. */ readonly line: Buffer }
 
-export interface ContainerStats { readonly containerId: string; readonly podUid: string; readonly cpuNanos: bigint; readonly memoryBytes: number; readonly workingSetBytes: number }
+export interface ContainerStats {
+  readonly containerId: string
+  readonly podUid: string
+  readonly cpuNanos: bigint
+  readonly memoryBytes: number
+  readonly workingSetBytes: number
+  /** Relative to each controller's mount; where more of it can be read. */
+  readonly cgroupPath: string
+  readonly pid?: number | undefined
+  /** Folder of what the container wrote beside its image; undefined where the engine does not say. */
+  readonly writableLayer?: string | undefined
+  /** Where the engine keeps its log; undefined where that is {@link ContainerSpec.logPath}. */
+  readonly logFolder?: string | undefined
+}
 
 export interface Runtime {
   readonly name: 'docker' | 'containerd'
@@ -201,6 +214,7 @@ export interface Runtime {
   removeImage(id: string): Promise<void>
   /** Loads an OCI or docker-archive tar; returns the references it brought. */
   importImage(tarPath: string): Promise<readonly string[]>
+  /** Of the running containers; files are read and no process is started. */
   stats(): Promise<readonly ContainerStats[]>
   /** Releases what the driver holds open (event stream, sessions); containers go on. */
   close(): Promise<void>

@@ -40,6 +40,8 @@ export interface FileTree {
   pin(path: string): Promise<PinnedFile | undefined>
   /** Bytes that a tree takes of its disk, as `du` counts them: blocks, a file with two names once, other file systems mounted below left out. What goes away meanwhile counts nothing. */
   diskUsage(path: string): Promise<number>
+  /** The same with the number of files and folders, the tree's own among them. */
+  treeUsage(path: string): Promise<{ readonly bytes: number; readonly inodes: number }>
 }
 
 const absent = new Set(['ENOENT', 'ENOTDIR'])
@@ -98,20 +100,28 @@ export const systemFileTree: FileTree = {
       throw e
     }
   },
-  async diskUsage(path) {
+  diskUsage: async (path) => (await systemFileTree.treeUsage(path)).bytes,
+  async treeUsage(path) {
     const root = await orUndefined(fs.lstat(path))
-    return root ? (await usedBelow(path, root.dev, new Set())) + root.blocks * 512 : 0
+    if (!root) return { bytes: 0, inodes: 0 }
+    const below = root.isDirectory() ? await usedBelow(path, root.dev, new Set()) : { bytes: 0, inodes: 0 }
+    return { bytes: below.bytes + root.blocks * 512, inodes: below.inodes + 1 }
   },
 }
 
-async function usedBelow(folder: string, device: number, seen: Set<number>): Promise<number> {
-  let sum = 0
+async function usedBelow(folder: string, device: number, seen: Set<number>): Promise<{ bytes: number; inodes: number }> {
+  const sum = { bytes: 0, inodes: 0 }
   for (const name of (await orUndefined(fs.readdir(folder))) ?? []) {
     const path = `${folder}/${name}`
     const s = await orUndefined(fs.lstat(path))
     if (!s || s.dev !== device || (s.nlink > 1 && !s.isDirectory() && seen.has(s.ino))) continue
     if (s.nlink > 1 && !s.isDirectory()) seen.add(s.ino)
-    sum += s.blocks * 512 + (s.isDirectory() ? await usedBelow(path, device, seen) : 0)
+    sum.bytes += s.blocks * 512
+    sum.inodes++
+    if (!s.isDirectory()) continue
+    const below = await usedBelow(path, device, seen)
+    sum.bytes += below.bytes
+    sum.inodes += below.inodes
   }
   return sum
 }

@@ -18,7 +18,7 @@ export interface EvictionDeps {
   /** Makes room without ending anybody; the bytes that came free. Asked for a disk that is short. */
   reclaim(): Promise<number>
   /** Ends a pod for good; `grace` undefined leaves it its own. */
-  evict(uid: string, message: string, grace: Millis | undefined): void
+  evict(uid: string, message: string, grace: Millis | undefined, signal: Signal): void
   /** Whether containers of it still run. */
   runs(uid: string): boolean
   /** Pressures came or went. */
@@ -55,7 +55,7 @@ export function createEvictionManager(deps: EvictionDeps): EvictionManager {
     leaving = { uid, since: clock.monotonic() }
     deps.log.warn('a pod is evicted', { pod: `${chosen.pod.metadata?.namespace}/${chosen.pod.metadata?.name}`, signal: threshold.signal, threshold: threshold.text })
     // What is met hard leaves no time.
-    deps.evict(uid, evictionMessage(threshold, readings, chosen), threshold.grace === 0 ? 0 : undefined)
+    deps.evict(uid, evictionMessage(threshold, readings, chosen), threshold.grace === 0 ? 0 : undefined, threshold.signal)
   }
 
   const once = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import type { Container, Runtime } from '../../runtime/runtime.ts'
 import type { ProbeResults } from '../pod/plan.ts'
 import { containerNamed } from '../pod/pod-facts.ts'
 import type { PodRecord } from '../pod/record.ts'
+import type { ProbeTotal } from '../metrics/endpoints.ts'
 import { grpcProbe } from './grpc-client.ts'
 import { httpProbe, type ProbeAnswer } from './http-client.ts'
 import { initialState, step, type ProbeState } from './machine.ts'
@@ -13,7 +14,7 @@ import { tcpProbe } from './tcp-client.ts'
 
 type Kind = 'liveness' | 'readiness' | 'startup'
 const kinds: readonly Kind[] = ['startup', 'liveness', 'readiness']
-const titles: Readonly<Record<Kind, string>> = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' }
+const titles = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' } as const satisfies Record<Kind, string>
 const maxOutput = 10 * 1024
 
 export interface ProbeDeps {
@@ -27,7 +28,7 @@ export interface ProbeDeps {
   wake(record: PodRecord): void
 }
 
-interface Worker { timer: Disposable | undefined; state: ProbeState; stopped: boolean }
+interface Worker { timer: Disposable | undefined; state: ProbeState; stopped: boolean; readonly total: { -readonly [K in keyof ProbeTotal]: ProbeTotal[K] } }
 interface Target { readonly record: PodRecord; readonly pod: Pod; readonly def: ContainerDef; readonly container: Container }
 
 const probeOf = (def: ContainerDef, kind: Kind): Probe | undefined => (kind === 'liveness' ? def.livenessProbe : kind === 'readiness' ? def.readinessProbe : def.startupProbe)
@@ -60,13 +61,16 @@ export class ProbeSet {
       for (const kind of kinds) {
         const probe = probeOf(def, kind)
         if (!probe || (was && kind === 'startup')) continue
-        const worker: Worker = { timer: undefined, state: initialState(was && kind === 'readiness' ? 'success' : 'unknown'), stopped: false }
+        const worker: Worker = { timer: undefined, state: initialState(was && kind === 'readiness' ? 'success' : 'unknown'), stopped: false, total: { ...record.ref, pod: record.ref.name, container: container.name, kind: titles[kind], successful: 0, failed: 0 } }
         this.#workers.set(`${container.id} ${kind}`, worker)
         // Gated probes begin when the startup probe has succeeded.
         if (kind === 'startup' || !def.startupProbe || was) this.#begin({ record, pod, def, container }, kind, probe, worker)
       }
     }
   }
+
+  /** How often each probe that runs had which result. */
+  totals(): ProbeTotal[] { return [...this.#workers.values()].map((w) => w.total) }
 
   /** Ends all probes of a pod. */
   forget(record: PodRecord): void { for (const id of [...record.probes.keys()]) this.#drop(record, id) }
@@ -103,6 +107,7 @@ export class ProbeSet {
     const answer = await this.#probe(target, probe)
     if (worker.stopped) return
     const { record, container, def } = target
+    worker.total[answer.ok ? 'successful' : 'failed']++
     if (!answer.ok) this.#deps.event(record, 'Unhealthy', `${titles[kind]} probe failed: ${answer.output}`, def.name)
     const before = worker.state.result
     worker.state = step(worker.state, answer.ok ? 'success' : 'failure', { success: probe.successThreshold ?? 1, failure: probe.failureThreshold ?? 3 })

@@ -3,6 +3,7 @@ import type { Host } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { NodeUsage, Usage } from '../../../shared/streams/usage.ts'
 import type { ContainerStats } from '../../runtime/runtime.ts'
+import { busyNanos, meminfo } from '../metrics/proc-files.ts'
 
 export interface ContainerName { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly startedAt: number }
 
@@ -12,17 +13,6 @@ interface Reading { readonly at: number; readonly node: Omit<Usage, 'usageNanoCo
 const youngest = 2000
 const oldest = 120_000
 const pause = 1000
-/** `USER_HZ` is 100 on every Linux we run on. */
-const nanosPerTick = 1e7
-
-/** Busy time of all processors: user, nice, system, irq, softirq, steal. */
-function busyNanos(stat: string): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? '').split(' ').map(Number)
-  return (user + nice + system + irq + softirq + steal) * nanosPerTick
-}
-
-const meminfo = (text: string, name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0) * 1024
-
 export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileTree; nodeName: string; stats(): Promise<readonly ContainerStats[]>; nameOf(containerId: string): ContainerName | undefined }): () => Promise<NodeUsage> {
   const { clock } = deps.host
   let before: Reading | undefined

@@ -21,7 +21,7 @@ export async function processesIn(path: string): Promise<number[]> {
 }
 
 /** Undefined once the cgroup is gone. */
-export async function cgroupStats(path: string): Promise<Omit<ContainerStats, 'containerId' | 'podUid'> | undefined> {
+export async function cgroupStats(path: string): Promise<Pick<ContainerStats, 'cpuNanos' | 'memoryBytes' | 'workingSetBytes'> | undefined> {
   const v1 = await readText(`${root}/cpuacct${path}/cpuacct.usage`)
   if (v1 !== undefined) {
     const [usage, stat] = await Promise.all([readText(`${root}/memory${path}/memory.usage_in_bytes`), readText(`${root}/memory${path}/memory.stat`)])

@@ -23,6 +23,7 @@ import { ImageStore } from './images.ts'
 import { readStart, type LogLimits } from './log-room.ts'
 import { readIndex, readLog } from './logs.ts'
 import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
+import { rootPaths } from './rootfs.ts'
 import { containerId, Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
 import { launch } from './launch.ts'
 import { isPause, pauseImage, pauseName, pauseSpec } from './pause.ts'
@@ -296,7 +297,7 @@ export class ContainerdRuntime implements Runtime {
     await this.#ready()
     const running = this.#table.all().filter((e) => e.exit === undefined && e.pid !== undefined && !isPause(e.record))
     const read = await Promise.all(running.map(async (e) => ({ e, s: await cgroupStats(e.record.cgroupPath) })))
-    return read.flatMap(({ e, s }) => (s ? [{ containerId: e.record.id, podUid: e.record.podUid, ...s }] : []))
+    return read.flatMap(({ e, s }) => (s ? [{ containerId: e.record.id, podUid: e.record.podUid, cgroupPath: e.record.cgroupPath, pid: e.pid, writableLayer: rootPaths(this.#records.containerFolder(e.record.id)).upper, ...s }] : []))
   }
 
   async close(): Promise<void> {

@@ -432,7 +432,7 @@ export class DockerRuntime implements Runtime {
     await this.#start()
     const running = [...this.#all.values()].filter((i): i is Known => i.kind === 'container' && i.container.state === 'running')
     const read = await Promise.all(running.map(async (k) => ({ k, s: await cgroupStats(k.cgroupPath) })))
-    return read.flatMap(({ k, s }) => (s ? [{ containerId: k.container.id, podUid: k.container.podUid, ...s }] : []))
+    return read.flatMap(({ k, s }) => (s ? [{ containerId: k.container.id, podUid: k.container.podUid, cgroupPath: k.cgroupPath, pid: k.container.pid, writableLayer: k.writableLayer, logFolder: k.logFolder, ...s }] : []))
   }
 
   async close(): Promise<void> {

@@ -18,13 +18,13 @@ export function parseEvent(line: string, owner: string): EngineEvent | undefined
   return type === 'create' || type === 'start' || type === 'die' || type === 'oom' || type === 'destroy' ? { type, id: json.Actor.ID } : undefined
 }
 
-export type Inspected = { readonly kind: 'sandbox'; readonly sandbox: Sandbox; readonly pid: number; readonly spec: SandboxSpec } | { readonly kind: 'container'; readonly container: Container; readonly cgroupPath: string; readonly stopSignal: string; readonly tty: boolean }
+export type Inspected = { readonly kind: 'sandbox'; readonly sandbox: Sandbox; readonly pid: number; readonly spec: SandboxSpec } | { readonly kind: 'container'; readonly container: Container; readonly cgroupPath: string; readonly writableLayer: string | undefined; readonly logFolder: string | undefined; readonly stopSignal: string; readonly tty: boolean }
 
 const time = (v: unknown): number | undefined => { const ms = Date.parse(text(v)); return Number.isFinite(ms) && ms > 0 ? ms : undefined }
 
 /** `docker inspect` of containers of ours; others are left out. */
 export function parseInspect(output: string, owner: string): Inspected[] {
-  const all = JSON.parse(output) as { Id: string; Created: string; Image: string; State: Json; Config: { Labels?: Record<string, string>; StopSignal?: string; Tty?: boolean }; HostConfig: { CgroupParent?: string } }[]
+  const all = JSON.parse(output) as { Id: string; Created: string; Image: string; State: Json; Config: { Labels?: Record<string, string>; StopSignal?: string; Tty?: boolean }; HostConfig: { CgroupParent?: string }; LogPath?: string; GraphDriver?: { Data?: { UpperDir?: string } | null } }[]
   return all.filter((c) => c.Config.Labels?.[ownerLabel] === owner).map((c): Inspected => {
     const l = c.Config.Labels ?? {}
     const { State: s } = c
@@ -41,6 +41,7 @@ export function parseInspect(output: string, owner: string): Inspected[] {
     const exited = s.Status === 'exited' || s.Status === 'dead' || failed
     return {
       kind: 'container', stopSignal: c.Config.StopSignal || 'SIGTERM', tty: c.Config.Tty === true, cgroupPath: `${c.HostConfig.CgroupParent ?? ''}/${c.Id}`,
+      writableLayer: c.GraphDriver?.Data?.UpperDir, logFolder: c.LogPath ? c.LogPath.slice(0, c.LogPath.lastIndexOf('/')) : undefined,
       container: {
         id: c.Id, sandboxId: l['bramble.sandbox'] ?? '', podUid: l['bramble.pod-uid'] ?? '', name: l['bramble.name'] ?? '', attempt: Number(l['bramble.attempt'] ?? 0), state: running ? 'running' : exited ? 'exited' : 'created',
         createdAt, startedAt: failed ? undefined : time(s.StartedAt), finishedAt: exited ? time(s.FinishedAt) ?? createdAt : undefined, exitCode: exited ? Number(s.ExitCode ?? 0) : undefined, oomKilled: s.OOMKilled === true,
