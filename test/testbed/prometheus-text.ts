@@ -43,7 +43,7 @@ function sampleOf(line: string): Line & { readonly name: string } {
 const belongs = (sample: string, name: string, type: string): boolean => sample === name || ((type === 'histogram' || type === 'summary') && [`${name}_bucket`, `${name}_sum`, `${name}_count`].includes(sample))
 
 function checkHistogram({ name, lines }: { name: string; lines: readonly (Line & { name: string })[] }): void {
-  const series = Map.groupBy(lines.filter((l) => l.name === `${name}_bucket`), ({ labels: { le: _, ...rest } }) => JSON.stringify(rest))
+  const series = Map.groupBy(lines.filter((l) => l.name === `${name}_bucket`), ({ labels }) => JSON.stringify(Object.fromEntries(Object.entries(labels).filter(([name]) => name !== 'le'))))
   for (const [key, buckets] of series) {
     if (buckets.at(-1)?.labels.le !== '+Inf') throw new Error(`${name}: the last bucket is not +Inf`)
     if (buckets.some((b, i) => i > 0 && b.value < (buckets[i - 1]?.value ?? 0))) throw new Error(`${name}: buckets shrink`)

@@ -1,4 +1,5 @@
 /** What node and containers use, measured when somebody asks: a rate needs two readings, the earlier of which is kept from the last question. */
+import { availableParallelism } from 'node:os'
 import type { Host } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { NodeUsage, Usage } from '../../../shared/streams/usage.ts'
@@ -34,6 +35,8 @@ export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileT
     before = last
     const nanos = (last.at - first.at) * 1e6
     const rate = (now: number, then: number | undefined): number => (then === undefined || nanos <= 0 ? 0 : Math.max(0, Math.round(((now - then) / nanos) * 1e9)))
+    // A wall clock that was set meanwhile makes an age of anything: nobody uses more than the machine has.
+    const limit = availableParallelism() * 1e9
     const uptime = Number((await deps.files.read('/proc/uptime') ?? '0').split(' ')[0]) * 1000
     return {
       node: deps.nodeName, time: time(clock.now()), windowSeconds: (last.at - first.at) / 1000, startTime: time(clock.now() - uptime), ...last.node, usageNanoCores: rate(last.node.cpuNanos, first.node.cpuNanos),
@@ -42,7 +45,10 @@ export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileT
         if (!name) return []
         const { startedAt, ...rest } = name
         const then = first.containers.get(s.containerId)
-        return [{ ...rest, startTime: time(startedAt), cpuNanos: Number(s.cpuNanos), usageNanoCores: rate(Number(s.cpuNanos), then && Number(then.cpuNanos)), workingSetBytes: s.workingSetBytes, memoryBytes: s.memoryBytes }]
+        // One that is new since the reading before has used all it used since it started.
+        const age = (clock.now() - startedAt) * 1e6
+        const fresh = age > 0 ? Math.min(Math.round((Number(s.cpuNanos) / age) * 1e9), limit) : 0
+        return [{ ...rest, startTime: time(startedAt), cpuNanos: Number(s.cpuNanos), usageNanoCores: then ? rate(Number(s.cpuNanos), Number(then.cpuNanos)) : fresh, workingSetBytes: s.workingSetBytes, memoryBytes: s.memoryBytes }]
       }),
     }
   }
