@@ -3,6 +3,8 @@
 export interface Pressure { readonly avg10: number; readonly avg60: number; readonly avg300: number; /** Microseconds. */ readonly total: number }
 export interface Pressures { readonly some?: Pressure; readonly full?: Pressure }
 
+export interface AllPressures { readonly cpu?: Pressures; readonly memory?: Pressures; readonly io?: Pressures }
+
 export interface CgroupReading {
   readonly cpuNanos: number
   /** Undefined where it was not read. */
@@ -23,7 +25,7 @@ export interface CgroupReading {
   readonly cpuQuotaMicros?: number
   readonly cpuPeriodMicros?: number
   readonly cpuShares?: number
-  readonly pressure?: { readonly cpu?: Pressures; readonly memory?: Pressures; readonly io?: Pressures }
+  readonly pressure?: AllPressures
 }
 
 /** Content by name; undefined for a file that is not there. */
@@ -73,6 +75,12 @@ export function parsePressure(text: string | undefined): Pressures | undefined {
   return lines.length ? Object.fromEntries(lines.map(([, kind, a, b, c, total]) => [kind, { avg10: Number(a), avg60: Number(b), avg300: Number(c), total: Number(total) }])) : undefined
 }
 
+/** The three files together; undefined where the kernel counts none. */
+export function allPressures(text: (kind: 'cpu' | 'memory' | 'io') => string | undefined): AllPressures | undefined {
+  const found = (['cpu', 'memory', 'io'] as const).flatMap((kind) => { const p = parsePressure(text(kind)); return p ? [[kind, p] as const] : [] })
+  return found.length ? Object.fromEntries(found) : undefined
+}
+
 export function parseV2(files: CgroupFiles): CgroupReading | undefined {
   if (files['cpu.stat'] === undefined) return undefined
   const [cpu, memory] = [fieldsOf(files['cpu.stat']), fieldsOf(files['memory.stat'])]
@@ -80,7 +88,7 @@ export function parseV2(files: CgroupFiles): CgroupReading | undefined {
   const usage = numberIn(files['memory.current']) ?? 0
   const [quota, period] = (files['cpu.max'] ?? '').trim().split(' ')
   const weight = numberIn(files['cpu.weight'])
-  const pressures = (['cpu', 'memory', 'io'] as const).flatMap((kind) => { const p = parsePressure(files[`${kind}.pressure`]); return p ? [[kind, p] as const] : [] })
+  const pressure = allPressures((kind) => files[`${kind}.pressure`])
   return {
     cpuNanos: (cpu.get('usage_usec') ?? 0) * 1000, memoryBytes: usage, workingSetBytes: Math.max(0, usage - of('inactive_file')), rssBytes: of('anon'), cacheBytes: of('file'), mappedFileBytes: of('file_mapped'),
     pageFaults: of('pgfault'), majorPageFaults: of('pgmajfault'), swapBytes: numberIn(files['memory.swap.current']) ?? 0,
@@ -89,6 +97,6 @@ export function parseV2(files: CgroupFiles): CgroupReading | undefined {
     ...optional('processes', numberIn(files['pids.current'])), ...optional('cpuQuotaMicros', numberIn(quota)), ...optional('cpuPeriodMicros', numberIn(period)),
     // The inverse of how shares become a weight.
     ...optional('cpuShares', weight === undefined ? undefined : Math.round(2 + ((weight - 1) * 262_142) / 9999)),
-    ...(pressures.length ? { pressure: Object.fromEntries(pressures) } : {}),
+    ...(pressure ? { pressure } : {}),
   }
 }

@@ -18,7 +18,7 @@ function machine(pods: number): { files: FileTree; read: string[]; walked: strin
   })
   const all = new Map<string, string>([
     ['/sys/fs/cgroup/cgroup.controllers', 'cpu memory\n'], ['/proc/stat', 'cpu  100 0 50 1000 0 0 0 0 0 0\n'], ['/proc/meminfo', 'MemTotal: 4000000 kB\nMemFree: 1000000 kB\nMemAvailable: 2500000 kB\nAnonPages: 900000 kB\nSwapTotal: 100 kB\nSwapFree: 60 kB\n'],
-    ['/proc/uptime', '5000.00 1.0\n'], ['/proc/vmstat', 'pgfault 7\npgmajfault 2\n'], ['/proc/net/dev', 'x\ny\n  eth0: 1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n'], ['/proc/loadavg', '0.1 0.1 0.1 2/321 9\n'], ['/proc/sys/kernel/pid_max', '32768\n'],
+    ['/proc/pressure/io', 'some avg10=2.00 avg60=1.00 avg300=0.50 total=99\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n'], ['/proc/uptime', '5000.00 1.0\n'], ['/proc/vmstat', 'pgfault 7\npgmajfault 2\n'], ['/proc/net/dev', 'x\ny\n  eth0: 1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n'], ['/proc/loadavg', '0.1 0.1 0.1 2/321 9\n'], ['/proc/sys/kernel/pid_max', '32768\n'],
   ])
   for (let i = 0; i < pods; i++) {
     for (const path of [`/bramble/burstable/podu${i}`, `/bramble/burstable/podu${i}/c${i}`]) for (const [name, text] of Object.entries(group(1_500_000 + i))) all.set(`/sys/fs/cgroup${path}/${name}`, text)
@@ -95,8 +95,8 @@ describe('what Prometheus reads', () => {
 describe('the summary', () => {
   it('has upstream\'s shape', async () => {
     const { node, pods } = await endpointsOf(2, machine(2)).summary({ onlyCore: false }) as { node: Record<string, object>; pods: Record<string, object>[] }
-    expect(Object.keys(node)).toEqual(['nodeName', 'startTime', 'cpu', 'memory', 'systemContainers', 'network', 'fs', 'runtime', 'rlimit', 'swap'])
-    expect(node).toMatchObject({ cpu: { usageNanoCores: 250_000_000, usageCoreNanoSeconds: 1_500_000_000 }, memory: { workingSetBytes: 1_536_000_000, pageFaults: 7 }, rlimit: { maxpid: 32_768, curproc: 321 }, runtime: { imageFs: { usedBytes: 123_456 } }, network: { name: 'eth0', rxBytes: 1, txBytes: 3 } })
+    expect(Object.keys(node)).toEqual(['nodeName', 'startTime', 'cpu', 'memory', 'systemContainers', 'network', 'fs', 'runtime', 'rlimit', 'swap', 'io'])
+    expect(node).toMatchObject({ cpu: { usageNanoCores: 250_000_000, usageCoreNanoSeconds: 1_500_000_000 }, memory: { workingSetBytes: 1_536_000_000, pageFaults: 7 }, rlimit: { maxpid: 32_768, curproc: 321 }, runtime: { imageFs: { usedBytes: 123_456 } }, network: { name: 'eth0', rxBytes: 1, txBytes: 3 }, io: { psi: { some: { total: 99, avg10: 2, avg60: 1, avg300: 0.5 } } } })
     expect(Object.keys(pods[0] ?? {})).toEqual(['podRef', 'startTime', 'containers', 'cpu', 'memory', 'network', 'volume', 'ephemeral-storage', 'process_stats', 'swap'])
     expect(pods[0]).toMatchObject({
       podRef: { name: 'p0', namespace: 'd', uid: 'u0' }, cpu: { usageNanoCores: 1_000_000, usageCoreNanoSeconds: 1_500_000_000 }, memory: { availableBytes: 57_000_000, workingSetBytes: 7_000_000, rssBytes: 5_000_000 },

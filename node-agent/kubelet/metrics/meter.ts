@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import type { Clock } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { ContainerStats } from '../../runtime/runtime.ts'
-import { filesOf, parseV1, parseV2, type CgroupReading } from './cgroup-reading.ts'
+import { allPressures, filesOf, parseV1, parseV2, type CgroupReading } from './cgroup-reading.ts'
 import { busyNanos, meminfo, parseNetDev, vmstat } from './proc-files.ts'
 import type { ContainerReading, FsReading, NodeReading, PodReading, Snapshot, SystemReading, VolumeReading } from './snapshot.ts'
 
@@ -45,6 +45,7 @@ export interface Meter {
   claims(): Promise<readonly ClaimReading[]>
 }
 
+const pressureFiles = ['cpu', 'memory', 'io'] as const
 const walkLife = 60_000
 const root = '/sys/fs/cgroup'
 
@@ -128,9 +129,12 @@ export function createMeter(deps: MeterDeps): Meter {
 
   const node = async (detail: Detail, largest: FsReading | undefined): Promise<NodeReading> => {
     const full = detail === 'all'
-    const [stat = '', mem = '', uptime = '0', vm = '', net = '', load = '', pidMax = '0', fs, parts] = await Promise.all([
+    const [stat = '', mem = '', uptime = '0', vm = '', net = '', load = '', pidMax = '0', fs, parts, ...pressures] = await Promise.all([
+     
       text('/proc/stat'), text('/proc/meminfo'), text('/proc/uptime'), text('/proc/vmstat'), text('/proc/net/dev'), text('/proc/loadavg'), text('/proc/sys/kernel/pid_max'), fsOf(deps.dataDir), full ? system() : [],
+      ...(full ? pressureFiles : []).map((kind) => text(`/proc/pressure/${kind}`)),
     ])
+    const pressure = allPressures((kind) => pressures[pressureFiles.indexOf(kind)])
     const none: FsReading = { availableBytes: 0, capacityBytes: 0, inodesFree: 0, inodes: 0, usedBytes: 0, inodesUsed: 0 }
     const [total, available, free] = [meminfo(mem, 'MemTotal'), meminfo(mem, 'MemAvailable'), meminfo(mem, 'MemFree')]
     const [swapTotal, swapFree] = [meminfo(mem, 'SwapTotal'), meminfo(mem, 'SwapFree')]
@@ -138,7 +142,7 @@ export function createMeter(deps: MeterDeps): Meter {
       name: deps.nodeName, startedAt: clock.now() - Number(uptime.split(' ')[0]) * 1000, cpuNanos: busyNanos(stat), cpus: availableParallelism(),
       memory: { totalBytes: total, availableBytes: available, usageBytes: total - free, workingSetBytes: total - available, rssBytes: meminfo(mem, 'AnonPages'), pageFaults: vmstat(vm, 'pgfault'), majorPageFaults: vmstat(vm, 'pgmajfault') },
       swap: { totalBytes: swapTotal, usedBytes: swapTotal - swapFree }, interfaces: parseNetDev(net), processes: { max: Number(pidMax), now: Number(load.split(' ')[3]?.split('/')[1] ?? 0) },
-      fs: fs ?? none, imageFs: { ...largest ?? fs ?? none, usedBytes: deps.imageBytes() }, system: parts,
+      fs: fs ?? none, imageFs: { ...largest ?? fs ?? none, usedBytes: deps.imageBytes() }, system: parts, ...(pressure ? { pressure } : {}),
     }
   }
 

@@ -1,5 +1,5 @@
 /** What was measured at one moment: the model that the summary and all scrapes are made from. */
-import type { CgroupReading } from './cgroup-reading.ts'
+import type { AllPressures, CgroupReading } from './cgroup-reading.ts'
 import type { InterfaceReading } from './proc-files.ts'
 
 /** Bytes and inodes of a file system, and of what is measured in it. */
@@ -47,6 +47,7 @@ export interface NodeReading {
   readonly fs: FsReading
   readonly imageFs: FsReading
   readonly system: readonly SystemReading[]
+  readonly pressure?: AllPressures
 }
 
 export interface Snapshot { /** Wall clock, milliseconds. */ readonly at: number; readonly node: NodeReading; readonly pods: readonly PodReading[]; /** Containers that could not be read. */ readonly failed: number }

@@ -1,7 +1,7 @@
 /** `/stats/summary`: upstream's `stats.v1alpha1` Summary. Pure. */
 import { timestamp } from '../../../shared/values/timestamp.ts'
 import type { NodeUsage } from '../../../shared/streams/usage.ts'
-import type { CgroupReading, Pressures } from './cgroup-reading.ts'
+import type { AllPressures, CgroupReading, Pressures } from './cgroup-reading.ts'
 import type { InterfaceReading } from './proc-files.ts'
 import type { ContainerReading, FsReading, PodReading, Snapshot } from './snapshot.ts'
 
@@ -13,7 +13,8 @@ const pressureOf = (p: Pressures | undefined): Part | undefined => {
   const one = (v: Pressures['some']): Part | undefined => v && { total: v.total, avg10: v.avg10, avg60: v.avg60, avg300: v.avg300 }
   return { ...(p.full ? { full: one(p.full) } : {}), ...(p.some ? { some: one(p.some) } : {}) }
 }
-const psi = (c: CgroupReading, kind: 'cpu' | 'memory'): Part => { const p = pressureOf(c.pressure?.[kind]); return p ? { psi: p } : {} }
+const psi = (c: { readonly pressure?: AllPressures }, kind: 'cpu' | 'memory' | 'io'): Part => { const p = pressureOf(c.pressure?.[kind]); return p ? { psi: p } : {} }
+const ioOf = (time: string, c: { readonly pressure?: AllPressures }): Part => (c.pressure?.io ? { io: { time, ...psi(c, 'io') } } : {})
 
 function cpuAndMemory(time: string, c: CgroupReading, nanoCores: number | undefined): Part {
   return {
@@ -43,7 +44,7 @@ function ephemeralOf(time: string, pod: PodReading, node: FsReading): Part {
 function containerPart(time: string, c: ContainerReading, nanoCores: number | undefined, onlyCore: boolean): Part {
   return {
     name: c.name, startTime: timestamp(c.startedAt), ...cpuAndMemory(time, c.cgroup, nanoCores),
-    ...(onlyCore ? {} : { ...(c.rootfs ? { rootfs: fsOf(time, c.rootfs) } : {}), ...(c.logs ? { logs: fsOf(time, c.logs) } : {}), ...swapOf(time, c.cgroup) }),
+    ...(onlyCore ? {} : { ...(c.rootfs ? { rootfs: fsOf(time, c.rootfs) } : {}), ...(c.logs ? { logs: fsOf(time, c.logs) } : {}), ...swapOf(time, c.cgroup), ...ioOf(time, c.cgroup) }),
   }
 }
 
@@ -59,19 +60,19 @@ export function summaryOf(snapshot: Snapshot, usage: NodeUsage, { onlyCore }: { 
       podRef: { name: p.name, namespace: p.namespace, uid: p.uid }, startTime: timestamp(p.startedAt), containers: p.containers.map((c, i) => containerPart(time, c, own[i], onlyCore)), ...cpuAndMemory(time, p.cgroup, total),
       ...(onlyCore ? {} : {
         ...(p.interfaces ? { network: networkOf(time, p.interfaces) } : {}), ...(p.volumes ? { volume: p.volumes.map((v) => ({ ...fsOf(time, v.fs), name: v.name, ...(v.claim ? { pvcRef: { name: v.claim, namespace: p.namespace } } : {}) })) } : {}),
-        'ephemeral-storage': ephemeralOf(time, p, node.fs), ...(p.cgroup.processes === undefined ? {} : { process_stats: { process_count: p.cgroup.processes } }), ...swapOf(time, p.cgroup),
+        'ephemeral-storage': ephemeralOf(time, p, node.fs), ...(p.cgroup.processes === undefined ? {} : { process_stats: { process_count: p.cgroup.processes } }), ...swapOf(time, p.cgroup), ...ioOf(time, p.cgroup),
       }),
     }
   }
   const { memory: m } = node
   return {
     node: {
-      nodeName: node.name, startTime: timestamp(node.startedAt), cpu: { time, usageNanoCores: usage.usageNanoCores, usageCoreNanoSeconds: node.cpuNanos },
-      memory: { time, availableBytes: m.availableBytes, usageBytes: m.usageBytes, workingSetBytes: m.workingSetBytes, rssBytes: m.rssBytes, pageFaults: m.pageFaults, majorPageFaults: m.majorPageFaults },
+      nodeName: node.name, startTime: timestamp(node.startedAt), cpu: { time, usageNanoCores: usage.usageNanoCores, usageCoreNanoSeconds: node.cpuNanos, ...psi(node, 'cpu') },
+      memory: { time, availableBytes: m.availableBytes, usageBytes: m.usageBytes, workingSetBytes: m.workingSetBytes, rssBytes: m.rssBytes, pageFaults: m.pageFaults, majorPageFaults: m.majorPageFaults, ...psi(node, 'memory') },
       ...(onlyCore ? {} : {
         systemContainers: node.system.map((s) => ({ name: s.name, startTime: timestamp(s.startedAt), ...cpuAndMemory(time, s.cgroup, undefined), ...swapOf(time, s.cgroup) })),
         network: networkOf(time, node.interfaces), fs: fsOf(time, node.fs), runtime: { imageFs: fsOf(time, node.imageFs), containerFs: fsOf(time, { ...node.imageFs, usedBytes: snapshot.pods.flatMap((p) => p.containers).reduce((n, c) => n + (c.rootfs?.usedBytes ?? 0), 0) }) },
-        rlimit: { time, maxpid: node.processes.max, curproc: node.processes.now }, swap: { time, swapAvailableBytes: node.swap.totalBytes - node.swap.usedBytes, swapUsageBytes: node.swap.usedBytes },
+        rlimit: { time, maxpid: node.processes.max, curproc: node.processes.now }, swap: { time, swapAvailableBytes: node.swap.totalBytes - node.swap.usedBytes, swapUsageBytes: node.swap.usedBytes }, ...ioOf(time, node),
       }),
     },
     pods: snapshot.pods.map(podPart),
