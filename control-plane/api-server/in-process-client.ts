@@ -13,7 +13,7 @@ import type { ResourceDeps } from './resource-requests.ts'
 import { noSuchResource } from './resource-requests.ts'
 import { decodeObject } from './schema/decode.ts'
 import { postSubresources, postTo } from './subresources/post.ts'
-import { patchScale, scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
+import { patchScale, readScale, scaleKind, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
 import type { Target } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
@@ -88,7 +88,7 @@ export class InProcessClient implements ApiClient {
       if (subresource) {
         const mapping = askedOf(target).subresources.scale
         if (!mapping) throw noSuchResource()
-        return freezeJson(scaleOf(mapping, await inVersion(askedOf(target), readObject(this.#deps.ctx, target)) as Stored<KubeObject>)) as unknown as Stored<T>
+        return freezeJson(await readScale(this.#deps.ctx, target, mapping)) as unknown as Stored<T>
       }
       return inVersion(askedOf(target), readObject(this.#deps.ctx, target)) as Stored<T> | Promise<Stored<T>>
     })

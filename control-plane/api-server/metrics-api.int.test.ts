@@ -45,6 +45,8 @@ it('the scale of a custom resource is read and written with the autoscaler\'s ri
   await client.update(scaleOf(widgets), { ...scale, spec: { replicas: 5 } }, { subresource: 'scale' })
   expect((await cluster.admin.get(scaleOf(widgets), key, { subresource: 'scale' })).spec?.replicas).toBe(5)
   await expect(client.get(refs.Pod, { namespace: 'default', name: 'p' })).rejects.toThrow(/forbidden/)
+  await expect(client.get(scaleOf(refs.Deployment), key, { subresource: 'scale' })).rejects.toThrow('deployments/scale.apps "w" not found')
+  await expect(client.get(scaleOf(widgets), { ...key, name: 'none' }, { subresource: 'scale' })).rejects.toThrow('widgets.example.com "none" not found')
   await expect(client.get(scaleOf(refs.DaemonSet), key, { subresource: 'scale' })).rejects.toThrow('the server could not find the requested resource')
 })
 

@@ -130,7 +130,6 @@ export function createMeter(deps: MeterDeps): Meter {
   const node = async (detail: Detail, largest: FsReading | undefined): Promise<NodeReading> => {
     const full = detail === 'all'
     const [stat = '', mem = '', uptime = '0', vm = '', net = '', load = '', pidMax = '0', fs, parts, ...pressures] = await Promise.all([
-     
       text('/proc/stat'), text('/proc/meminfo'), text('/proc/uptime'), text('/proc/vmstat'), text('/proc/net/dev'), text('/proc/loadavg'), text('/proc/sys/kernel/pid_max'), fsOf(deps.dataDir), full ? system() : [],
       ...(full ? pressureFiles : []).map((kind) => text(`/proc/pressure/${kind}`)),
     ])
