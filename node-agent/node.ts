@@ -99,7 +99,7 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
   const kubeletServer = createKubeletServer({
     pods: () => kubelet.pods(), now: () => host.clock.now(), usage: kubelet.usage,
     config: { kind: 'KubeletConfiguration', apiVersion: 'kubelet.config.k8s.io/v1beta1', clusterDomain: config.clusterDomain, ...(config.clusterDns ? { clusterDNS: [config.clusterDns] } : {}) },
-    log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, write, signal }),
+    log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, clock: host.clock, write, signal }),
   })
   const methods = createStreamServer({
     runtime, clock: host.clock, kubelet: kubeletServer, endpoint: (pod) => kubelet.endpointOf({ ...pod, uid: options.localUid(pod) }), log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),

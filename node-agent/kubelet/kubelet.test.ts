@@ -228,6 +228,41 @@ describe('probes', () => {
     expect(messages).toContain('Container main failed liveness probe, will be restarted')
   })
 
+  it('that could not be made say nothing of the container: the engine was away, the port has no such name', async () => {
+    let made = 0
+    let away = false
+    world = await makeWorld({ exec: () => { made++; if (away) throw new Error('the engine is away'); return { exitCode: 0 } } })
+    const exec = { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 }
+    world.desired.put('Pod', makePod('web', { containers: [{ name: 'main', image: 'busybox:1', livenessProbe: exec, readinessProbe: { ...exec, periodSeconds: 100 } }, { name: 'other', image: 'busybox:1', livenessProbe: { httpGet: { port: 'nope' }, periodSeconds: 1, failureThreshold: 1 } }] }))
+    await world.until('running', () => world.sink.status('web')?.containerStatuses?.every((c) => c.state?.running))
+    await world.clock.advance(100)
+    await world.until('ready', () => world.sink.isReady('web'))
+    away = true
+    made = 0
+    await world.clock.advance(3000)
+    expect(made).toBe(9)
+    expect(world.sink.events.map((e) => e.message)).toEqual(expect.arrayContaining(['Liveness probe errored and resulted in unknown state: the engine is away', 'Liveness probe errored and resulted in unknown state: strconv.Atoi: parsing "nope": invalid syntax']))
+    expect(world.sink.status('web')?.containerStatuses?.map((c) => [c.restartCount, c.ready])).toEqual([[0, true], [0, true]])
+  })
+
+  it('of containers that ran before the agent are spread over their first period', async () => {
+    const at: number[] = []
+    world = await makeWorld({ exec: () => { at.push(world.clock.now()); return { exitCode: 0 } } })
+    for (let i = 0; i < 20; i++) world.desired.put('Pod', makePod(`web-${i}`, { containers: [{ name: 'main', image: 'busybox:1', readinessProbe: { exec: { command: ['true'] }, periodSeconds: 10 } }] }))
+    await world.until('running', () => Array.from({ length: 20 }, (_, i) => world.sink.container(`web-${i}`)?.state?.running).every(Boolean))
+    await world.clock.advance(100)
+    await world.until('ready', () => Array.from({ length: 20 }, (_, i) => world.sink.isReady(`web-${i}`)).every(Boolean))
+    at.length = 0
+    await world.restart()
+    const begun = world.clock.now()
+    await world.clock.advance(5000)
+    expect(at.length).toBeGreaterThan(2)
+    expect(at.length).toBeLessThan(18)
+    await world.clock.advance(5100)
+    expect(new Set(at.map((t) => t - begun)).size).toBeGreaterThan(5)
+    expect(at.length).toBeGreaterThanOrEqual(20)
+  })
+
   it('take a pod out of and back into readiness', async () => {
     let ready = false
     world = await makeWorld({ exec: () => ({ exitCode: ready ? 0 : 1 }) })

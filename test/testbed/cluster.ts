@@ -206,6 +206,13 @@ export class Cluster {
     return result.stdout.toString()
   }
 
+  /** Programs the agent has started that still run. */
+  async childrenOfAgent(): Promise<number[]> {
+    const { pid } = this.agent
+    const lists = await Promise.all((await readdir(`/proc/${pid}/task`)).map((t) => readFile(`/proc/${pid}/task/${t}/children`, 'utf8').catch(() => '')))
+    return lists.flatMap((l) => l.trim().split(' ').filter(Boolean).map(Number))
+  }
+
   /** Containers of ours on the engine, running ones only, pause containers not counted. */
   async runningContainers(): Promise<string[]> {
     const text = this.options.runtime === 'docker'

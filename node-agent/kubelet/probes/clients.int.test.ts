@@ -87,6 +87,25 @@ describe('HTTP', () => {
     expect(seen[0]).toMatchObject({ host: 'shop.example', 'x-probe': 'a', 'user-agent': 'kube-probe/1.33' })
   })
 
+  it('follows redirects within the host, at most ten, and takes one to elsewhere as success', async () => {
+    const asked: string[] = []
+    const port = await listening(createHttp((req, res) => {
+      asked.push(req.url ?? '')
+      const to: Record<string, string> = { '/a/login': '../broken?x=1', '/loop': '/loop', '/away': 'http://shop.example/', '/port': `http://127.0.0.1:${port}/fine` }
+      const next = to[req.url ?? '']
+      if (next) res.writeHead(302, { Location: next }).end()
+      else res.writeHead(req.url === '/broken?x=1' ? 500 : 200).end()
+    }))
+    const probe = (path: string) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path, headers: [] }, 2000)
+    expect(await probe('/a/login')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 500' })
+    expect(asked).toEqual(['/a/login', '/broken?x=1'])
+    expect(await probe('/port')).toEqual({ ok: true, output: '' })
+    expect(await probe('/away')).toEqual({ ok: true, output: '' })
+    asked.length = 0
+    expect(await probe('/loop')).toEqual({ ok: false, output: 'Get "/loop": stopped after 10 redirects' })
+    expect(asked).toHaveLength(10)
+  })
+
   it('names a closed port and a server that does not answer', async () => {
     const closed = await closedPort()
     const at = (port: number, timeout: number) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path: '/x', headers: [] }, timeout)

@@ -85,7 +85,7 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
         const abort = new AbortController()
         end.onClose(() => abort.abort())
         const lines = open(abort.signal)
-        await sendLog(lines, end, { timestamps: p.timestamps, ...(p.limitBytes === undefined ? {} : { limitBytes: p.limitBytes }) })
+        await sendLog(lines, end, { timestamps: p.timestamps, clock: deps.clock, ...(p.limitBytes === undefined ? {} : { limitBytes: p.limitBytes }) })
       })
     },
   }

@@ -29,7 +29,12 @@ export async function serveSession(session: Session, end: ChannelEnd, wanted: { 
   // A process may end or close its input while the client still types: that is not an error of the session.
   session.stdin?.on('error', () => end.resume())
   end.onDrain(() => { session.stdout.resume(); session.stderr?.resume() })
-  end.onClose(() => { if (!over) session.kill() })
+  end.onClose(() => {
+    if (over) return
+    session.kill()
+    // What is left of the output is nobody's: unread it would keep the program's pipes, and so the session, for good.
+    for (const output of [session.stdout, session.stderr]) output?.resume()
+  })
   const outputs = [pump(session.stdout, end, channel.stdout, wanted.stdout), ...(session.stderr ? [pump(session.stderr, end, channel.stderr, wanted.stderr)] : [])]
   try {
     const code = await session.exit

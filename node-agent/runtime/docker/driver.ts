@@ -322,6 +322,8 @@ export class DockerRuntime implements Runtime {
     const mark = this.#mark()
     const r = await run(this.#marked(argv.exec(this.#engine, { id, stdin: false, tty: false, argv: command }), mark), { timeout, maxBytes })
     if (r.timedOut) await this.#killMarked(id, mark)
+    // An engine that is away says nothing of the container.
+    if (r.exitCode === 1 && /^(Cannot connect to the Docker daemon|error during connect)/.test(r.stderr.toString())) throw new RuntimeError('unavailable', lastError(r.stderr.toString()))
     return { exitCode: r.exitCode, stdout: r.stdout, stderr: r.stderr, timedOut: r.timedOut }
   }
 
