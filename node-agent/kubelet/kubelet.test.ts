@@ -248,12 +248,16 @@ describe('probes', () => {
   it('of containers that ran before the agent are spread over their first period', async () => {
     const at: number[] = []
     world = await makeWorld({ exec: () => { at.push(world.clock.now()); return { exitCode: 0 } } })
-    for (let i = 0; i < 20; i++) world.desired.put('Pod', makePod(`web-${i}`, { containers: [{ name: 'main', image: 'busybox:1', readinessProbe: { exec: { command: ['true'] }, periodSeconds: 10 } }] }))
-    await world.until('running', () => Array.from({ length: 20 }, (_, i) => world.sink.container(`web-${i}`)?.state?.running).every(Boolean))
+    const pods = Array.from({ length: 20 }, (_, i) => makePod(`web-${i}`, { containers: [{ name: 'main', image: 'busybox:1', readinessProbe: { exec: { command: ['true'] }, periodSeconds: 10 } }] }))
+    for (const pod of pods) world.desired.put('Pod', pod)
+    await world.until('running', () => pods.every((p) => world.sink.container(p.metadata.name)?.state?.running))
     await world.clock.advance(100)
-    await world.until('ready', () => Array.from({ length: 20 }, (_, i) => world.sink.isReady(`web-${i}`)).every(Boolean))
+    await world.until('ready', () => pods.every((p) => world.sink.isReady(p.metadata.name)))
+    for (const pod of pods) world.desired.put('Pod', Object.assign(pod, { status: world.sink.status(pod.metadata.name) }))
     at.length = 0
+    world.sink.statuses.clear()
     await world.restart()
+    await world.until('taken over', () => pods.every((p) => world.sink.isReady(p.metadata.name)))
     const begun = world.clock.now()
     await world.clock.advance(5000)
     expect(at.length).toBeGreaterThan(2)
