@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from 'node:net'
+import { mallocEnv } from '../../scripts/bundle.ts'
 import { run, runOk, start } from '../../shared/host/exec.ts'
 import { readIfThere } from '../../shared/host/files.ts'
 import { startContainerd, startDockerd, testFolder, type Daemon } from './daemons.ts'
@@ -76,7 +77,7 @@ class Process {
   async start(extra: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<void> {
     const { open } = await import('node:fs/promises')
     const file = await open(this.#log, 'a')
-    const child = start([...this.#argv, ...extra], { stdio: ['ignore', file.fd, file.fd], env: { ...process.env, ...env } })
+    const child = start([...this.#argv, ...extra], { stdio: ['ignore', file.fd, file.fd], env: { ...process.env, ...mallocEnv, ...env } })
     await new Promise<void>((resolve, reject) => { child.once('spawn', () => resolve()); child.once('error', reject) })
     await file.close()
     this.#child = child

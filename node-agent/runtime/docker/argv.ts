@@ -80,8 +80,8 @@ const bindRecursive = (m: ContainerSpec['mounts'][number]): string[] => (m.recur
 /** `--mount` is a line of CSV. */
 function mountFlag(m: ContainerSpec['mounts'][number]): string {
   const field = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-  const propagation = m.propagation === 'private' ? 'rprivate' : m.propagation
-  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), `bind-propagation=${propagation}`, ...(m.readOnly ? ['readonly', ...bindRecursive(m)] : [])].join(',')}`
+  // Private is Docker's default; said in words it is refused for a folder that holds Docker's own, as the node's root does (`kubectl debug node`).
+  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), ...(m.propagation === 'private' ? [] : [`bind-propagation=${m.propagation}`]), ...(m.readOnly ? ['readonly', ...bindRecursive(m)] : [])].join(',')}`
 }
 
 function limits(r: ContainerSpec['resources']): string[] {
