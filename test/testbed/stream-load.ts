@@ -63,7 +63,7 @@ const collect = async (log: IncomingMessage, until: string): Promise<Buffer> => 
 }
 
 /** A stream that stands still must not hold the test up until it is killed. */
-const within = <T>(work: Promise<T>): Promise<T> => Promise.race([work, sleep(30_000, undefined, { ref: false }).then(() => { throw new Error('still under way after 30 s') })])
+const within = <T>(work: Promise<T>): Promise<T> => Promise.race([work, sleep(120_000, undefined, { ref: false }).then(() => { throw new Error('still under way after 120 s') })])
 
 /** `count` streams at once, a quarter each exec, port-forward, attach and followed log; all open before any moves data. Returns what went wrong, nothing where all is well. */
 export async function mixed(client: StreamClient, count: number, bytes: number): Promise<string[]> {
