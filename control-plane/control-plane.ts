@@ -125,6 +125,7 @@ export async function startControlPlane(config: ControlPlaneConfig, host: Host):
       mayRequest: ({ username = '', groups = [] }, right) => api.authorizer.allows({
         user: { name: username, groups }, verb: 'create', isResourceRequest: true, group: 'certificates.k8s.io', resource: 'certificatesigningrequests', subresource: right, namespace: '', name: '', path: '',
       }),
+      metrics: api.metrics(componentUser('kube-controller-manager')),
       issueLegacy: (request) => tokens.issueLegacy(request),
       async removeVolume(name, path) {
         if (!gateway) throw new StatusError('ServiceUnavailable', 'the gateway is not up yet')

@@ -11,11 +11,25 @@ import type { Runtime } from './runtime/runtime.ts'
 
 interface Imported { readonly size: number; readonly mtimeMs: number; readonly references: readonly string[] }
 
+const recordPath = (dataDir: string): string => join(dataDir, 'imported-images.json')
+
+/** The archive that brought an image of one of these references and is still there. */
+export async function archiveOf(dataDir: string, references: readonly string[]): Promise<string | undefined> {
+  const known = JSON.parse(await readIfThere(recordPath(dataDir)) ?? '{}') as Record<string, Imported>
+  for (const [name, { size, mtimeMs, references: brought }] of Object.entries(known)) {
+    if (!brought.some((r) => references.includes(r))) continue
+    const path = join(dataDir, 'images', name)
+    const now = await stat(path).catch((e: NodeJS.ErrnoException) => { if (e.code === 'ENOENT') return undefined; throw e })
+    if (now?.size === size && now.mtimeMs === mtimeMs) return path
+  }
+  return undefined
+}
+
 /** Imports what is new, changed, or not in the engine any more. An archive that cannot be imported is logged and left: the rest of the node works. */
 export async function importArchives(options: { runtime: Pick<Runtime, 'image' | 'importImage'>; dataDir: string; log: Log }): Promise<void> {
   const { runtime, log } = options
   const folder = join(options.dataDir, 'images')
-  const record = join(options.dataDir, 'imported-images.json')
+  const record = recordPath(options.dataDir)
   const names = (await readdir(folder).catch((e: NodeJS.ErrnoException) => { if (e.code === 'ENOENT') return []; throw e })).filter((n) => n.endsWith('.tar')).toSorted()
   const known = JSON.parse(await readIfThere(record) ?? '{}') as Record<string, Imported>
   const now: Record<string, Imported> = {}

@@ -9,16 +9,22 @@ import type { EndpointSlice } from '../shared/api/discovery-v1.ts'
 import { run } from '../shared/host/exec.ts'
 import { readIfThere } from '../shared/host/files.ts'
 import { systemFileTree } from '../shared/host/file-tree.ts'
-import { watchFile } from '../shared/host/tree.ts'
+import { watchFolders } from '../shared/host/folder-watch.ts'
+import { deviceNode, watchFile } from '../shared/host/tree.ts'
 import { detectBackend, iptablesOf, type Iptables } from '../shared/host/iptables.ts'
 import { openDatabase } from '../shared/host/sqlite.ts'
 import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
+import { createAgentMetrics, openScrapeServer } from './agent-metrics.ts'
 import { allocationSchema, createAllocations } from './allocations.ts'
+import { createDeviceStore, deviceSchema } from './device-allocations.ts'
 import type { AgentConfig } from './config.ts'
-import { importArchives } from './image-archives.ts'
+import { archiveOf, importArchives } from './image-archives.ts'
+import { createDevices } from './kubelet/devices/devices.ts'
 import { mountList } from './kubelet/volumes/mounter.ts'
 import { removeVolumeFolder } from './kubelet/volumes/remove-volume.ts'
 import { amountOf, type Signal } from './kubelet/eviction/signals.ts'
+import { lowerOwnOomScore } from './kubelet/resources/own-oom-score.ts'
+import { openImageGuard } from './kubelet/images/durability/guard.ts'
 import { createKubelet, type Kubelet } from './kubelet/kubelet.ts'
 import type { NodeFacts, Reserve } from './kubelet/status/node-status.ts'
 import { createStaticPods, type StaticPods } from './kubelet/static-pods/static-pods.ts'
@@ -33,8 +39,10 @@ import type { AllocationStore, PodNetwork } from './network/network.ts'
 import { openNetworkGate } from './pod-network-gate.ts'
 import { createHostPorts } from './host-ports.ts'
 import { createProxy, type Proxy } from './proxy/proxy.ts'
+import { warnOfHosts } from './registry-hosts.ts'
 import { ContainerdRuntime } from './runtime/containerd/driver.ts'
-import { DockerRuntime } from './runtime/docker/driver.ts'
+import { DockerRuntime, systemdAdvice } from './runtime/docker/driver.ts'
+import { countedRuntime } from './runtime/counted.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
 export interface RunningNode {
@@ -48,20 +56,22 @@ const writeSysctl = (key: string, value: string): Promise<void> => writeFile(joi
 const stateDir = (config: AgentConfig): string => `/run/bramble/${createHash('sha256').update(config.dataDir).digest('hex').slice(0, 8)}`
 
 async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
-  const docker = (): Runtime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
+  const docker = (): DockerRuntime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
   if (config.runtime === 'docker') return docker()
   if (config.runtime === 'auto') {
     const candidate = docker()
     try {
-      host.log.info('docker answers and is used', { version: await candidate.version() })
+      const version = await candidate.version()
+      if (await candidate.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
+      host.log.info('docker answers and is used', { version })
       return candidate
     } catch (e) {
       await candidate.close()
-      host.log.info('docker does not answer; containerd is used', { error: messageOf(e) })
+      host.log.info('docker cannot be used; containerd is', { error: messageOf(e) })
     }
   }
   return new ContainerdRuntime({
-    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('containerd'),
+    address: config.containerdAddress, namespace: config.containerdNamespace, dataDir: join(config.dataDir, 'runtime'), stateDir: stateDir(config), hostsDir: config.images.hostsDir, logLimits: config.logLimits, clock: host.clock, log: host.log.child('containerd'),
   })
 }
 
@@ -97,9 +107,9 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
   const { config, host, link, kubelet, runtime } = options
   const url = new URL(config.serverUrl)
   const kubeletServer = createKubeletServer({
-    pods: () => kubelet.pods(), now: () => host.clock.now(), usage: kubelet.usage,
+    pods: () => kubelet.pods(), now: () => host.clock.now(), metrics: kubelet.metrics,
     config: { kind: 'KubeletConfiguration', apiVersion: 'kubelet.config.k8s.io/v1beta1', clusterDomain: config.clusterDomain, ...(config.clusterDns ? { clusterDNS: [config.clusterDns] } : {}) },
-    log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, write, signal }),
+    log: (params, write, signal) => writeLog({ runtime, find: (t) => kubelet.containerFor(t.namespace, t.pod, t.container), params, clock: host.clock, write, signal }),
   })
   const methods = createStreamServer({
     runtime, clock: host.clock, kubelet: kubeletServer, endpoint: (pod) => kubelet.endpointOf({ ...pod, uid: options.localUid(pod) }), log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
@@ -116,29 +126,38 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
   link.rpc.register('removeVolume', (params) => removeVolumeFolder(systemFileTree, params))
 }
 
-export async function startNode(config: AgentConfig, host: Host, version: string): Promise<RunningNode> {
+export async function startNode(config: AgentConfig, given: Host, version: string): Promise<RunningNode> {
+  const agentMetrics = createAgentMetrics(given, given.metrics)
+  const host: Host = { ...given, metrics: agentMetrics.metrics }
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(stateDir(config), { recursive: true, mode: 0o700 })
+  await lowerOwnOomScore(systemFileTree, host.log)
   const link = await createLink({
     host, dataDir: config.dataDir, serverUrl: config.serverUrl, nodeName: config.nodeName, version, newKey: newKeyApart(process.argv[1] ?? ''), ...(config.mqttUrl ? { mqttUrl: config.mqttUrl } : {}), ...(config.joinToken ? { joinToken: config.joinToken } : {}),
   })
-  const runtime = await openRuntime(config, host)
-  const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: allocationSchema })
+  const runtime = countedRuntime(await openRuntime(config, host), agentMetrics.metrics, () => host.clock.monotonic())
+  if (runtime.name === 'docker') await warnOfHosts(config.images.hostsDir, host.log.child('images'))
+  const database = await openDatabase(join(config.dataDir, 'node.db'), { mode: 'create', setup: `${allocationSchema};${deviceSchema}` })
   const { network, iptables } = await openNetwork(config, host, createAllocations(database))
   const gate = openNetworkGate({ host, network, desired: link.desired, nodeName: config.nodeName })
   const hostPorts = createHostPorts()
   const statics = await openStaticPods(config, host, link)
+  const imageGuard = await openImageGuard({ runtime, clock: host.clock, log: host.log.child('images'), file: join(config.dataDir, 'images-on-disk.json'), archiveOf: (references) => archiveOf(config.dataDir, references) })
   const kubelet = createKubelet({
+    imageGuard, devices: createDevices({ files: systemFileTree, node: deviceNode, watch: watchFolders, store: createDeviceStore(database), classes: config.devices, clock: host.clock, log: host.log.child('devices') }),
     hostPorts, host, runtime, network: gate, desired: statics.desired, sink: statics.sink, tokens: link.tokens, dataDir: join(config.dataDir, 'pods'), nodeName: config.nodeName,
     config: {
-      eviction: config.eviction, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
+      eviction: config.eviction, enforceAllocatable: config.enforceAllocatable, podPids: config.podPids, cgroupRoot: config.cgroupRoot, imageWatermarks: config.imageWatermarks, reserve: (facts) => reserveOf(config, facts), clusterDomain: config.clusterDomain, unsafeSysctls: config.unsafeSysctls, plainHttpRegistries: config.plainHttpRegistries, parallelPulls: config.images.maxParallelPulls, registryCredentials: config.images.credentials, clusterDns: config.clusterDns ? [config.clusterDns] : [], ...(config.nodeIp ? { nodeIPs: [config.nodeIp] } : {}) },
   })
-  await importArchives({ runtime, dataDir: config.dataDir, log: host.log.child('images') })
+  const importImage = async (path: string): Promise<readonly string[]> => { await imageGuard.list(); return runtime.importImage(path) }
+  await importArchives({ runtime: { image: (r) => runtime.image(r), importImage }, dataDir: config.dataDir, log: host.log.child('images') })
   await kubelet.start()
+  agentMetrics.started()
+  const scrapes = await openScrapeServer(config.metricsAddress, kubelet, host)
   serveStreams({ config, host, link, kubelet, runtime, localUid: statics.localUid })
   // Rules name the cluster's range, so they wait for it; after a reboot it is in the desired state already.
   const following = gate.ready.then((clusterCIDR) => {
-    const proxy = createProxy({ exec: run, iptables, clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, hostPorts, writeSysctl, clusterCIDR })
+    const proxy = createProxy({ exec: run, iptables: agentMetrics.countedIptables(iptables), clock: host.clock, log: host.log.child('proxy'), node: { name: config.nodeName }, hostPorts, writeSysctl, clusterCIDR })
     return { proxy, subscription: followServices(link, proxy) }
   })
   following.catch((e: unknown) => host.log.error('service routing did not start', { error: messageOf(e) }))
@@ -146,11 +165,13 @@ export async function startNode(config: AgentConfig, host: Host, version: string
   void following.then((r) => { routing = r })
   return {
     async close() {
+      await scrapes?.close()
       gate.close()
       routing?.subscription[Symbol.dispose]()
       await routing?.proxy.stop()
       await kubelet.stop()
       await statics.close()
+      await imageGuard.close()
       await runtime.close()
       await link.close()
       await database.close()

@@ -25,6 +25,12 @@ export const heapFlags: Readonly<Record<Program, readonly string[]>> = {
 }
 
 /**
+ * For malloc of the same programs. glibc gives every thread an arena, and takes a block that was freed as a reason to keep all like it: after a hundred streams a process holds
+ * a hundred megabytes that it has no use for. One arena and a fixed threshold give them back.
+ */
+export const mallocEnv = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: String(128 << 10), MALLOC_TRIM_THRESHOLD_: String(128 << 10) } as const
+
+/**
  * sqlite3 finds its addon with `bindings`, which searches folders; a bundle has none. Inside a single executable the addon is an
  * asset, written to a private file for as long as the dynamic linker needs it; elsewhere it is the file that npm built.
  */

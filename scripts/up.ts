@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { run, runOk } from '../shared/host/exec.ts'
 import { readIfThere, writeFileAtomic } from '../shared/host/files.ts'
-import { bundle, heapFlags, programs, root, type Program } from './bundle.ts'
+import { bundle, heapFlags, mallocEnv, programs, root, type Program } from './bundle.ts'
 import { writeImage } from './demo-image.ts'
 import { startEngine } from './engines.ts'
 import { base, parseUp, usage, type UpOptions } from './flags.mjs'
@@ -28,7 +28,7 @@ async function startControlPlane(options: UpOptions): Promise<void> {
     for (const [flag, port] of [['--api-port', options.apiPort], ['--mqtt-port', options.mqttPort]] as const) {
       if (await portTaken(port)) throw new Error(`port ${port} is in use by another program: give us another one with "npm run up -- ${flag} PORT"`)
     }
-    await services.start('control-plane', [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--data-dir', dataDir, '--api-port', String(options.apiPort), '--mqtt-port', String(options.mqttPort)])
+    await services.start('control-plane', [node, ...heapFlags['bramble-control-plane'], join(bundles, 'bramble-control-plane.cjs'), '--data-dir', dataDir, '--api-port', String(options.apiPort), '--mqtt-port', String(options.mqttPort)], { ...process.env, ...mallocEnv })
   }
   await services.until('control-plane', 'the API answers', async () => {
     const text = await readIfThere(join(dataDir, 'admin.kubeconfig'))
@@ -51,7 +51,7 @@ async function startAgent(options: UpOptions, engine: string): Promise<void> {
     await services.start('node-agent', [
       node, ...heapFlags['bramble-node-agent'], join(bundles, 'bramble-node-agent.cjs'), '--server', `https://127.0.0.1:${options.apiPort}`, '--data-dir', dataDir, '--node-name', hostname(), '--runtime', options.runtime,
       ...(options.runtime === 'docker' ? ['--docker-host', `unix://${engine}`] : ['--containerd-address', engine]),
-    ], env)
+    ], { ...env, ...mallocEnv })
   }
   await services.until('node-agent', 'the node is Ready', async () => {
     const list = JSON.parse(await bramble('get', 'nodes', '-o', 'json')) as { items: { status?: { conditions?: { type: string; status: string }[] } }[] }

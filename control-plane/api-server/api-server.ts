@@ -54,6 +54,7 @@ import { collectStoreMetrics, serverChecks } from './server-health.ts'
 import { HttpsServer } from './server.ts'
 import type { StreamHandlers } from './streams.ts'
 import { postSubresources } from './subresources/post.ts'
+import { createMetricsApi, type MetricsApi } from './metrics-api.ts'
 import { usageResources, type UsageSource } from './usage-metrics.ts'
 import type { ApiContext } from './verbs/context.ts'
 import { ObjectCache } from './watch/cache.ts'
@@ -93,6 +94,8 @@ export interface ApiServer {
   listen(port: number): Promise<number>
   /** In process, with this user's rights. Usable before `listen` once {@link ApiServer.bootstrap} has run. Cheap: make as many as there are users. */
   client(user: User): ApiClient
+  /** The metrics APIs, with this user's rights. */
+  metrics(user: User): MetricsApi
   /** Writes the objects that must exist; idempotent. `listen` calls it. */
   bootstrap(): Promise<void>
   /** Refuses new requests, ends watches, waits for requests under way (at most 10 s), closes. Does not close the store. Idempotent. */
@@ -212,6 +215,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       return bound
     },
     client,
+    metrics: (user) => createMetricsApi({ aggregator, usage, ctx, authorizer, log }, user),
     async close() {
       stop.abort()
       await server.close()

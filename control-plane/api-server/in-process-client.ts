@@ -13,7 +13,7 @@ import type { ResourceDeps } from './resource-requests.ts'
 import { noSuchResource } from './resource-requests.ts'
 import { decodeObject } from './schema/decode.ts'
 import { postSubresources, postTo } from './subresources/post.ts'
-import { patchScale, scaleKind, updateScale } from './subresources/scale.ts'
+import { patchScale, readScale, scaleKind, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
 import type { Target } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
@@ -82,9 +82,14 @@ export class InProcessClient implements ApiClient {
     return target
   }
 
-  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey): Promise<Stored<T>> {
-    return this.#do(() => {
-      const target = this.#target('get', ref, key)
+  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey, { subresource = '' }: { readonly subresource?: 'scale' | '' } = {}): Promise<Stored<T>> {
+    return this.#do(async () => {
+      const target = this.#target('get', ref, { ...key, subresource })
+      if (subresource) {
+        const mapping = askedOf(target).subresources.scale
+        if (!mapping) throw noSuchResource()
+        return freezeJson(await readScale(this.#deps.ctx, target, mapping)) as unknown as Stored<T>
+      }
       return inVersion(askedOf(target), readObject(this.#deps.ctx, target)) as Stored<T> | Promise<Stored<T>>
     })
   }

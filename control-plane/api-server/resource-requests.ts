@@ -1,6 +1,6 @@
 /** Requests for resources, after authentication and authorization: each verb decodes, acts and answers. */
 import type { Binding } from '../../shared/api/core-v1.ts'
-import type { KubeObject, Stored } from '../../shared/api/object.ts'
+import type { KubeObject } from '../../shared/api/object.ts'
 import { badRequest, StatusError } from '../../shared/base/errors.ts'
 import type { User } from './authn/user.ts'
 import { attributesOf } from './authz/attributes.ts'
@@ -21,7 +21,7 @@ import { loadProtobuf } from './schema/protobuf.ts'
 import type { Reply } from './server-response.ts'
 import { sendJson, sendList, sendObject, success } from './server-response.ts'
 import { perform, postSubresources } from './subresources/post.ts'
-import { patchScale, scaleKind, scaleOf, updateScale } from './subresources/scale.ts'
+import { patchScale, readScale, scaleKind, updateScale } from './subresources/scale.ts'
 import { isView, updateView } from './subresources/views.ts'
 import type { ApiContext, RequestFacts, Target } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
@@ -31,11 +31,11 @@ import { list } from './verbs/list.ts'
 import { APPLY, patchType, readPatch } from './verbs/patch-document.ts'
 import type { PatchRequest } from './verbs/patch.ts'
 import { patch } from './verbs/patch.ts'
-import { read, readObject } from './verbs/read.ts'
+import { read } from './verbs/read.ts'
 import type { Written } from './verbs/stored-form.ts'
 import { update } from './verbs/update.ts'
 import { answerUsage, metricsGroup, type UsageSource } from './usage-metrics.ts'
-import { askedOf, inVersion, toStored, versionsOf } from './verbs/versions.ts'
+import { askedOf, toStored, versionsOf } from './verbs/versions.ts'
 import { watch } from './watch-requests.ts'
 
 /** A request on its way: `body` reads it whole, bounded. `ended` aborts when the client leaves or the server stops. */
@@ -222,7 +222,7 @@ async function handleScale(deps: ResourceDeps, exchange: Exchange, target: Targe
   const { verb, query } = exchange.info
   const mapping = askedOf(target).subresources.scale
   if (!mapping) throw noSuchResource()
-  if (verb === 'get') return sendJson(exchange, 200, scaleOf(mapping, await inVersion(askedOf(target), readObject(ctx, target)) as Stored<KubeObject>))
+  if (verb === 'get') return sendJson(exchange, 200, await readScale(ctx, target, mapping))
   if (verb === 'update') {
     const { dryRun, fieldValidation } = writeQuery(query, 'UpdateOptions')
     const scale = await decodeBody(exchange, scaleKind, fieldValidation)

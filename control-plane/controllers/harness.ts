@@ -9,6 +9,7 @@ import { silentLog } from '../../shared/host/log.ts'
 import { createSharedInformers } from '../../shared/reconcile/shared-informers.ts'
 import { startScheduler } from '../scheduler/loop.ts'
 import { startControllers } from './host.ts'
+import type { MetricsApi } from './horizontal-pod-autoscaler/metric-reader.ts'
 
 export const allRefs: readonly ResourceRef[] = Object.values(refs)
 
@@ -37,6 +38,8 @@ export interface World {
   onStep: (() => void) | undefined
   /** What a node does for a bound pod; replace it to make pods fail. */
   kubelet: (source: FakeApiSource) => void
+  /** What the metrics APIs answer; nothing is served unless replaced. */
+  metrics: MetricsApi
   /** Nodes answer when asked to remove a volume. */
   nodesOnline: boolean
   /** `node:path`. */
@@ -72,6 +75,7 @@ export function createWorld(seed = 1): World {
 
   const world: World = {
     clock, source, onStep: undefined, kubelet: (s) => { runPods(s) }, nodesOnline: true, removedVolumes: [],
+    metrics: { versions: () => [], get: () => Promise.reject(new StatusError('NotFound', 'the server could not find the requested resource')) },
     start(options = {}) {
       let left = options.crashAfter ?? Infinity
       const hook: FakeHook = (request, phase) => {
@@ -86,6 +90,7 @@ export function createWorld(seed = 1): World {
         client, host, informers,
         config: {
           clusterCidr: '10.42.0.0/16', ca: 'CA', resources: () => allRefs, sign: async () => 'CERT', mayRequest: ({ groups = [] }, right) => groups.includes(right === 'nodeclient' ? 'system:bootstrappers' : 'system:nodes'),
+          metrics: { versions: (group) => world.metrics.versions(group), get: (path) => world.metrics.get(path) },
           async removeVolume(name, path) {
             if (!world.nodesOnline) throw new StatusError('ServiceUnavailable', `node ${name} is not connected`)
             world.removedVolumes.push(`${name}:${path}`)

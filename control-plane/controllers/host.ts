@@ -18,6 +18,7 @@ import { createEndpointsController } from './endpoints/controller.ts'
 import { createEphemeralVolumeController } from './ephemeral-volume/controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
 import type { ChangingResources } from './garbage-collector/followed.ts'
+import { createHorizontalPodAutoscalerController, type AutoscalerConfig } from './horizontal-pod-autoscaler/controller.ts'
 import { createJobController } from './job/controller.ts'
 import { createLocalPathController, type LocalPathConfig } from './local-path/controller.ts'
 import { createNamespaceController } from './namespace/controller.ts'
@@ -30,7 +31,7 @@ import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createVolumeProtectionController } from './volume-protection/controller.ts'
 import { createServiceAccountController, type ServiceAccountConfig } from './service-account/controller.ts'
 
-export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig, LocalPathConfig {
+export interface ControllersConfig extends NodeLifecycleConfig, ServiceAccountConfig, AccountTokensConfig, CsrConfig, PodGcConfig, LocalPathConfig, AutoscalerConfig {
   /** Every served resource: what a namespace is emptied of. Asked for each time. */
   resources(): readonly ResourceRef[]
   /** Those of `resources` that come and go. */
@@ -70,6 +71,7 @@ const table: readonly Entry[] = [
   { identity: 'statefulset-controller', create: createStatefulSetController },
   { identity: 'job-controller', create: createJobController },
   { identity: 'cronjob-controller', create: createCronJobController },
+  { identity: 'horizontal-pod-autoscaler', create: createHorizontalPodAutoscalerController },
   { identity: 'disruption-controller', create: createDisruptionController },
   { identity: 'persistent-volume-binder', create: createPersistentVolumeController },
   { identity: 'ephemeral-volume-controller', create: createEphemeralVolumeController },

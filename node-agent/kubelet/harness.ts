@@ -10,7 +10,9 @@ import { createLog, silentLog } from '../../shared/host/log.ts'
 import { systemRandom } from '../../shared/host/random.ts'
 import type { DesiredChange, DesiredKind, DesiredState, EventReport, StatusSink } from '../link/link.ts'
 import { FakeRuntime, type FakeOptions } from '../runtime/fake.ts'
+import type { Devices } from './devices/devices.ts'
 import { createKubelet, type Kubelet, type KubeletOptions, type Machine } from './kubelet.ts'
+import type { ImageGuard } from './images/durability/guard.ts'
 import type { Readings } from './eviction/signals.ts'
 import type { NodeFacts } from './status/node-status.ts'
 
@@ -75,7 +77,7 @@ export interface World {
   close(): Promise<void>
 }
 
-export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNullable<Machine['probes']>; readings?: () => Readings } = {}): Promise<World> {
+export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNullable<Machine['probes']>; readings?: () => Readings; devices?: Devices; imageGuard?: ImageGuard } = {}): Promise<World> {
   const clock = new FakeClock()
   const runtime = new FakeRuntime({ clock, images: ['busybox:1'], ...options })
   const desired = new FakeDesired()
@@ -85,9 +87,9 @@ export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNu
   const log = process.env['KUBELET_TEST_LOG'] ? createLog({ level: 'debug', clock, write: (l) => { process.stderr.write(l) } }) : silentLog
   const make = (): Kubelet => {
     const parts: KubeletOptions = {
-      host: { clock, random: systemRandom, log }, runtime, desired, sink, dataDir, nodeName: 'pi-1',
+      host: { clock, random: systemRandom, log }, runtime, desired, sink, dataDir, nodeName: 'pi-1', ...(options.devices ? { devices: options.devices } : {}), ...(options.imageGuard ? { imageGuard: options.imageGuard } : {}),
       network: { attach: async ({ uid }) => { attached.add(uid); return { ip: '10.1.0.5', ips: ['10.1.0.5'] } }, detach: async (uid) => { attached.delete(uid) } },
-      tokens: { token: async () => ({ token: 'a.b.c', expires: clock.now() + 3_600_000 }) },
+      tokens: { token: async () => ({ token: 'a.b.c', expires: clock.now() + 3_600_000, renewAt: clock.now() + 2_880_000 }) },
       machine: { cgroups: 'none', mounter: { tmpfs: async () => true, mount: async () => undefined, bind: async () => undefined, unmount: async () => undefined, unmountBelow: async () => undefined }, facts: async () => nodeFacts, readings: async () => options.readings?.() ?? {}, ...(options.probes ? { probes: options.probes } : {}) },
     }
     return createKubelet(parts)

@@ -29,7 +29,7 @@ const makeRuntime = (): ContainerdRuntime =>
   new ContainerdRuntime({ address: engine.address, namespace: `k${process.pid}`, dataDir: join(engine.dir, 'data'), stateDir: join(engine.dir, 'run'), clock: systemClock, log })
 const make = (): Kubelet => createKubelet({
   host: { clock: systemClock, random: systemRandom, log }, runtime, desired, sink, dataDir: join(engine.dir, 'kubelet'), nodeName: 'node-1', config: { cgroupRoot, nodeIPs: ['127.0.0.1'] },
-  network: { attach: async () => ({ ip: '10.9.9.9', ips: ['10.9.9.9'] }), detach: async () => undefined }, tokens: { token: async () => ({ token: 'a.b.c', expires: Date.now() + 3_600_000 }) },
+  network: { attach: async () => ({ ip: '10.9.9.9', ips: ['10.9.9.9'] }), detach: async () => undefined }, tokens: { token: async () => ({ token: 'a.b.c', expires: Date.now() + 3_600_000, renewAt: Date.now() + 3_600_000 }) },
 })
 async function until(what: string, condition: () => unknown, timeout = 20_000): Promise<void> {
   const end = systemClock.monotonic() + timeout

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { PodStatus } from '../../shared/api/core-v1.ts'
 import { makePod, makeWorld, type World } from './harness.ts'
 import { RuntimeError } from '../runtime/runtime.ts'
 
@@ -228,6 +229,45 @@ describe('probes', () => {
     expect(messages).toContain('Container main failed liveness probe, will be restarted')
   })
 
+  it('that could not be made say nothing of the container: the engine was away, the port has no such name', async () => {
+    let made = 0
+    let away = false
+    world = await makeWorld({ exec: () => { made++; if (away) throw new Error('the engine is away'); return { exitCode: 0 } } })
+    const exec = { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 }
+    world.desired.put('Pod', makePod('web', { containers: [{ name: 'main', image: 'busybox:1', livenessProbe: exec, readinessProbe: { ...exec, periodSeconds: 100 } }, { name: 'other', image: 'busybox:1', livenessProbe: { httpGet: { port: 'nope' }, periodSeconds: 1, failureThreshold: 1 } }] }))
+    await world.until('running', () => world.sink.status('web')?.containerStatuses?.every((c) => c.state?.running))
+    await world.clock.advance(100)
+    await world.until('ready', () => world.sink.isReady('web'))
+    away = true
+    made = 0
+    await world.clock.advance(3000)
+    expect(made).toBe(9)
+    expect(world.sink.events.map((e) => e.message)).toEqual(expect.arrayContaining(['Liveness probe errored and resulted in unknown state: the engine is away', 'Liveness probe errored and resulted in unknown state: strconv.Atoi: parsing "nope": invalid syntax']))
+    expect(world.sink.status('web')?.containerStatuses?.map((c) => [c.restartCount, c.ready])).toEqual([[0, true], [0, true]])
+  })
+
+  it('of containers that ran before the agent are spread over their first period', async () => {
+    const at: number[] = []
+    world = await makeWorld({ exec: () => { at.push(world.clock.now()); return { exitCode: 0 } } })
+    const pods = Array.from({ length: 20 }, (_, i) => makePod(`web-${i}`, { containers: [{ name: 'main', image: 'busybox:1', readinessProbe: { exec: { command: ['true'] }, periodSeconds: 10 } }] }))
+    for (const pod of pods) world.desired.put('Pod', pod)
+    await world.until('running', () => pods.every((p) => world.sink.container(p.metadata.name)?.state?.running))
+    await world.clock.advance(100)
+    await world.until('ready', () => pods.every((p) => world.sink.isReady(p.metadata.name)))
+    for (const pod of pods) world.desired.put('Pod', Object.assign(pod, { status: world.sink.status(pod.metadata.name) }))
+    at.length = 0
+    world.sink.statuses.clear()
+    await world.restart()
+    await world.until('taken over', () => pods.every((p) => world.sink.isReady(p.metadata.name)))
+    const begun = world.clock.now()
+    await world.clock.advance(5000)
+    expect(at.length).toBeGreaterThan(2)
+    expect(at.length).toBeLessThan(18)
+    await world.clock.advance(5100)
+    expect(new Set(at.map((t) => t - begun)).size).toBeGreaterThan(5)
+    expect(at.length).toBeGreaterThanOrEqual(20)
+  })
+
   it('take a pod out of and back into readiness', async () => {
     let ready = false
     world = await makeWorld({ exec: () => ({ exitCode: ready ? 0 : 1 }) })
@@ -243,4 +283,17 @@ describe('probes', () => {
     await world.until('unready', () => !world.sink.isReady('web'))
     expect(world.sink.container('web')?.restartCount).toBe(0)
   })
+})
+
+it('a pod that failed for good stays so where the API server has forgotten it, whose status is on disk only later', async () => {
+  world = await makeWorld()
+  const pod = makePod('sent-away')
+  const sentAway = (status: PodStatus): void => { world.desired.put('Pod', { ...pod, status } as typeof pod) }
+  sentAway({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' })
+  await world.restart()
+  await world.clock.advance(100)
+  sentAway({ phase: 'Pending' })
+  await world.until('told again', () => world.sink.status('sent-away'))
+  expect(world.sink.status('sent-away')).toMatchObject({ phase: 'Failed', reason: 'Evicted' })
+  expect(world.runtime.journal.filter((line) => /start/.test(line))).toEqual([])
 })

@@ -3,36 +3,49 @@ import type { Pod } from '../../shared/api/core-v1.ts'
 import type { Millis } from '../../shared/base/brands.ts'
 import type { Host } from '../../shared/base/host.ts'
 import { messageOf, StatusError } from '../../shared/base/errors.ts'
+import { Metrics } from '../../shared/base/metrics.ts'
 import { systemFileTree, type FileTree } from '../../shared/host/file-tree.ts'
 import { createSupervisor } from '../../shared/reconcile/supervisor.ts'
 import type { DesiredState, StatusSink, TokenSource } from '../link/link.ts'
 import { createHostPorts, type HostPorts } from '../host-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { bounded } from './bounded.ts'
+import { noDevices, type Devices } from './devices/devices.ts'
 import type { PodRuntimeFacts } from './env/field-ref.ts'
 import { hookOrder } from './hooks/order.ts'
 import type { PodNetwork } from './hooks/sandbox-network.ts'
 import { createImageCollector } from './images/gc/collector.ts'
+import type { Watermarks } from './images/gc/plan.ts'
+import { nodeKeyring } from './images/node-credentials.ts'
+import type { ImageGuard } from './images/durability/guard.ts'
+import { guardedPuller } from './images/durability/guarded-puller.ts'
 import { createPuller } from './images/puller.ts'
 import { PodLoop } from './loop.ts'
 import { RuntimeCache } from './observe/cache.ts'
+import { removeFollowed } from './pod/dead-containers.ts'
 import { createExecutors } from './pod/apply.ts'
 import { allContainers, containerNamed } from './pod/pod-facts.ts'
 import { newestSandbox } from './pod/plan.ts'
 import type { PodRecord } from './pod/record.ts'
 import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
 import { openCgroups, resizeCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { createClassCgroups, type ClassCgroups } from './resources/class-cgroups.ts'
+import { allPodsLimits, overReserved, type Enforcement } from './resources/node-allocatable.ts'
 import { podCgroup } from './resources/cgroup-numbers.ts'
+import { allocatedPod } from './resources/resize.ts'
 import type { NodeUsage } from '../../shared/streams/usage.ts'
 import { createUsageMeter } from './resources/usage.ts'
+import type { MetricsEndpoints } from './metrics/endpoints.ts'
+import { collectRunning, createKubeletCounters } from './metrics/kubelet-counters.ts'
+import { measuredPods } from './metrics/measured-pods.ts'
 import type { ContainerFiles } from './streams/container-files.ts'
 import type { PodEndpoint } from './streams/tcp-connection.ts'
 import { createEngineHealth } from './status/engine-health.ts'
 import { readNodeFacts } from './status/node-facts.ts'
 import { allocatableOf, defaultReserve, nodeLabels, nodeStatus, type NodeFacts, type Reserve } from './status/node-status.ts'
-import { createEvictionManager, readSignals } from './eviction/manager.ts'
+import { createEvictionManager, hurriedGrace, readSignals } from './eviction/manager.ts'
 import { defaultTransition } from './eviction/plan.ts'
-import { defaultHard, parseThresholds, type Readings, type Threshold } from './eviction/signals.ts'
+import { defaultHard, parseThresholds, withAllocatable, type Readings, type Threshold } from './eviction/signals.ts'
 import { usageOf } from './eviction/usage.ts'
 import { createMounter } from './volumes/mounter.ts'
 import { canRecursiveReadOnly } from './volumes/recursive-read-only.ts'
@@ -54,11 +67,18 @@ export interface KubeletConfig {
   readonly nodeIPs?: readonly string[]
   /** What pods may not have of this node, where it is not upstream's default. */
   readonly reserve?: (facts: NodeFacts) => Partial<Reserve>
-  readonly eviction?: { readonly thresholds: readonly Threshold[]; readonly transition: Millis }
+  readonly eviction?: { readonly thresholds: readonly Threshold[]; readonly transition: Millis; readonly softGrace?: Millis | undefined }
+  /** Whether all pods together are kept to what the node lets them have. Default `pods`. */
+  readonly enforceAllocatable?: Enforcement
+  /** Most process ids of one pod; undefined for no limit. */
+  readonly podPids?: number | undefined
+  readonly imageWatermarks?: Watermarks
   /** Sysctls that pods may set beside the safe ones: names, or `prefix*`. */
   readonly unsafeSysctls?: readonly string[]
   /** Registry hosts that speak plain HTTP. */
   readonly plainHttpRegistries?: readonly string[]
+  /** Files of the node's own credentials for registries: the first that is there counts. Default none. */
+  readonly registryCredentials?: readonly string[]
   readonly version?: string
 }
 
@@ -81,9 +101,13 @@ export interface KubeletOptions {
   readonly tokens: TokenSource
   /** Told which ports of the node lead to pods; undefined where nobody programs them. */
   readonly hostPorts?: Pick<HostPorts, 'set' | 'remove'>
+  /** Lets images be used once they are on the disk and whole; left out, the engine is believed. */
+  readonly imageGuard?: ImageGuard
   /** Made if missing. Pods' files, logs and a tmpfs for secrets live below it. */
   readonly dataDir: string
   readonly nodeName: string
+  /** Left out: the node offers none. */
+  readonly devices?: Devices
   readonly config?: KubeletConfig
   readonly machine?: Machine
 }
@@ -103,6 +127,8 @@ export interface Kubelet {
   pods(): readonly Pod[]
   /** What node and containers use now; takes a second where nobody asked lately. */
   readonly usage: () => Promise<NodeUsage>
+  /** Metrics and the summary; nothing of it is loaded before the first question. */
+  readonly metrics: () => Promise<MetricsEndpoints>
   /** Reads the node's state again and reports it. */
   refreshNode(): Promise<void>
 }
@@ -112,22 +138,30 @@ const resyncEvery = 300_000
 const memoryVolumeBytes = 64 << 20
 
 export function createKubelet(options: KubeletOptions): Kubelet {
-  const { host, runtime, desired, sink, dataDir, config = {}, machine = {} } = options
+  const { host, runtime, desired, dataDir, config = {}, machine = {} } = options
+  const metrics = host.metrics ?? new Metrics()
+  const counters = createKubeletCounters(metrics, host.clock)
+  const sink = counters.watched(options.sink)
   const log = host.log.child('kubelet')
   const files = machine.files ?? systemFileTree
   const mounter = machine.mounter ?? createMounter(files)
   const memoryDir = `${dataDir}/memory`
   const stopping = new AbortController()
+  const devices = options.devices ?? noDevices({ ...host, log })
   const supervisor = createSupervisor({ ...host, log })
   const tellNode = (): void => void refreshNode().catch((e: unknown) => log.error('node status cannot be read', { error: messageOf(e) }))
   const health = createEngineHealth({ clock: host.clock, changed: tellNode })
   const cache = new RuntimeCache(runtime, (uid) => loop?.wake(uid), (state) => health[state]())
+  collectRunning(metrics, options.nodeName, cache)
   let loop: PodLoop | undefined
   let facts: NodeFacts | undefined
+  let probes: ProbeSet | undefined
   let subscription: Disposable | undefined
 
-  const event = (record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void =>
+  const event = (record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void => {
+    counters.event({ reason, fieldPath, trouble: record.trouble.get(/\{(.*)\}$/.exec(fieldPath ?? '')?.[1] ?? '')?.reason })
     sink.event({ regarding: { kind: 'Pod', ...record.ref, ...(fieldPath ? { fieldPath } : {}) }, type, reason, message, at: host.clock.now() })
+  }
   const reserveOf = (f: NodeFacts): Reserve => ({ ...defaultReserve(f), ...config.reserve?.(f) })
   const allocatable = (): { cpuMilli: number; memoryBytes: number } => (facts ? allocatableOf(facts, reserveOf(facts)) : { cpuMilli: 0, memoryBytes: 0 })
   const hostIPs = (): readonly string[] => config.nodeIPs ?? facts?.addresses ?? []
@@ -145,68 +179,78 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     files, dataDir, nodeName: options.nodeName, addresses: config.nodeIPs ?? [], agentVersion: config.version ?? 'v1.33.0', runtimeVersion: askVersion,
   }))
   let conditions: readonly import('../../shared/api/core-v1.ts').NodeCondition[] = []
+  // As with cri-dockerd: Docker always gives a user the groups of its image.
+  const strictGroups = runtime.name === 'containerd'
   const refreshNode = async (): Promise<void> => {
     facts = await readFacts()
-    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), images: collector.largest(), ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
+    const status = nodeStatus(facts, { now: host.clock.now(), previous: conditions, pressures: eviction.pressures, reserve: reserveOf(facts), devices: devices.amounts(), images: collector.largest(), strictGroups, ready: health.trouble === undefined ? { ok: true, message: 'kubelet is posting ready status' } : { ok: false, message: health.trouble } })
     conditions = status.conditions ?? []
     sink.nodeStatus(status, nodeLabels(facts))
   }
 
+  const cgroupRoot = config.cgroupRoot ?? 'bramble'
+  const enforce = config.enforceAllocatable ?? 'pods'
+  const nodeEvent = (type: 'Normal' | 'Warning', reason: string, message: string): void => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() })
+  const thresholds = config.eviction?.thresholds ?? parseThresholds(defaultHard, '', '', () => 0)
+  const readings = machine.readings ?? (() => readSignals(files, dataDir, enforce === 'pods' ? `/${cgroupRoot}` : undefined))
+  let classes: ClassCgroups | undefined
   const evict = (record: PodRecord, message: string, grace: number | undefined): void => {
     record.failed = { reason: 'Evicted', message, grace, disrupted: true }
     event(record, 'Warning', 'Evicted', message)
     loop?.wake(record.ref.uid)
   }
   const eviction = createEvictionManager({
-    clock: host.clock, log, thresholds: config.eviction?.thresholds ?? parseThresholds(defaultHard, '', '', () => 0), transition: config.eviction?.transition ?? defaultTransition, changed: tellNode,
-    readings: machine.readings ?? (() => readSignals(files, dataDir)),
+    clock: host.clock, log, thresholds: enforce === 'pods' ? withAllocatable(thresholds) : thresholds, transition: config.eviction?.transition ?? defaultTransition, softGrace: config.eviction?.softGrace, changed: tellNode, event: nodeEvent,
+    readings,
     usage: (signal) => usageOf(signal, {
-      files, cgroupRoot: config.cgroupRoot ?? 'bramble', stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
+      files, cgroupRoot, stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
       pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && !r.failed && cache.pod(r.ref.uid).containers.some((c) => c.state === 'running') ? [{ pod: r.pod, uid: r.ref.uid, folders: [r.paths.root, r.paths.logs] }] : [])),
     }),
-    reclaim: () => collector.reclaim(),
+    // Containers before images, upstream's order.
+    reclaim: async () => await removeFollowed(cache.containers(), { runtime, log, dropped: (id) => cache.dropContainer(id) }) + await collector.reclaim(),
     runs: (uid) => cache.pod(uid).containers.some((c) => c.state === 'running'),
-    evict: (uid, message, grace) => { const record = loop?.records.get(uid); if (record) evict(record, message, grace) },
+    evict: (uid, message, grace, signal) => { const record = loop?.records.get(uid); if (record) { counters.evicted(signal); evict(record, message, grace) } },
   })
 
   const collector = createImageCollector({
     clock: host.clock, log, runtime, removed: (image) => puller.removed(image.id),
-    disk: async () => { const r = (await (machine.readings ?? (() => readSignals(files, dataDir)))())['nodefs.available']; return { availableBytes: r?.available ?? 1, capacityBytes: r?.capacity ?? 1 } },
+    disk: async () => { const r = (await readings())['nodefs.available']; return { availableBytes: r?.available ?? 1, capacityBytes: r?.capacity ?? 1 } },
     imagesInUse: () => cache.images(), references: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired ? allContainers(r.pod).map((c) => c.image ?? '') : [])),
-    event: (type, reason, message) => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() }),
+    event: nodeEvent, ...(config.imageWatermarks ? { watermarks: config.imageWatermarks } : {}),
   })
-  const puller = createPuller({ runtime, clock: host.clock, parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [] })
+  const puller = guardedPuller(createPuller({ runtime, clock: host.clock, log: log.child('images'), parallel: config.parallelPulls ?? 2, plainHttp: config.plainHttpRegistries ?? [], nodeKeyring: nodeKeyring(config.registryCredentials ?? [], log) }), options.imageGuard)
 
   const limits = createSizeLimits({
     files, clock: host.clock, log,
-    evict: (record, message) => evict(record, message, 0),
+    evict: (record, message) => evict(record, message, hurriedGrace),
   })
 
   const build = async (): Promise<PodLoop> => {
     const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
     const appArmor = (await files.read('/sys/module/apparmor/parameters/enabled'))?.trim() === 'Y'
-    // All pods that asked for nothing share what is left, upstream's weight of their class.
-    await cgroups?.ensure(`/${config.cgroupRoot ?? 'bramble'}/besteffort`, { cpuShares: 2 })
+    const inCgroups = (leaving: string | undefined): Pod[] => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && r.admitted && !r.failed && r.released === 'no' && r.ref.uid !== leaving ? [allocatedPod(r.pod, r.allocation)] : []))
+    classes = cgroups && createClassCgroups({ clock: host.clock, cgroups, root: cgroupRoot, pods: inCgroups, limits: () => (facts ? allPodsLimits(facts, reserveOf(facts), enforce) : {}), event: nodeEvent })
+    await classes?.prepare()
     const wake = (record: PodRecord): void => loop?.wake(record.ref.uid)
     const volumes = { files, mounter, tokens: options.tokens, desired, clock: host.clock, factsOf, limits }
     const hasPause = (pod: Pod): boolean => runtime.name === 'docker' || (pod.spec?.shareProcessNamespace ?? false)
     const hooks = hookOrder({
-      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot: config.cgroupRoot ?? 'bramble', hostname: options.nodeName,
-      hasPause, hostPorts: options.hostPorts ?? createHostPorts(),
+      runtime, cache, volumes, log, cgroups, desired, network: options.network, cgroupRoot, classes, podPids: config.podPids, hostname: options.nodeName,
+      hasPause, warn: (record, reason, message) => event(record, 'Warning', reason, message), hostPorts: options.hostPorts ?? createHostPorts(),
       dns: { servers: config.clusterDns ?? [], domain: config.clusterDomain ?? 'cluster.local' },
     })
     const executors = createExecutors({
-      host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
+      host: { ...host, log }, runtime, cache, desired, files, puller, hooks, volumes, devices, factsOf, event, wake, slot: bounded(config.parallelStarts ?? 5),
       memoryCapacity: facts?.memoryBytes ?? 1, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), hostIP: () => hostIPs()[0] ?? '127.0.0.1', seccompDir: `${dataDir}/seccomp`,
-      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(config.cgroupRoot ?? 'bramble', pod), pod, hasPause(pod), id, container) },
+      resizeCgroups: async (pod, id, container) => { if (cgroups) await resizeCgroups(cgroups, podCgroup(cgroupRoot, pod), pod, hasPause(pod), id, container); await classes?.weigh() },
     })
-    const probes = new ProbeSet({
+    probes = new ProbeSet({
       host: { ...host, log }, runtime, ...machine.probes, hostIP: () => hostIPs()[0] ?? '127.0.0.1', wake,
       event: (record, reason, message, container) => event(record, 'Warning', reason, message, `spec.containers{${container}}`),
     })
     return new PodLoop({
-      host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, dataDir, memoryDir, hostIPs, event,
-      admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor }),
+      host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, devices, dataDir, memoryDir, hostIPs, event,
+      admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor, strictGroups, maxPods: facts ? reserveOf(facts).maxPods : 0 }),
     })
   }
 
@@ -215,6 +259,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await host.clock.sleep(resyncEvery, signal)
       await cache.relist()
       await loop?.rescan()
+      await devices.scan()
       await refreshNode()
     }
   }
@@ -228,8 +273,15 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     },
   })
 
+  let endpoints: Promise<MetricsEndpoints> | undefined
+  const openEndpoints = async (): Promise<MetricsEndpoints> => (await import('./metrics/endpoints.ts')).createMetricsEndpoints({
+    files, clock: host.clock, nodeName: options.nodeName, cgroupRoot: config.cgroupRoot ?? 'bramble', dataDir, metrics, usage, containers: () => runtime.stats(), probes: () => probes?.totals() ?? [],
+    imageBytes: () => collector.largest().reduce((sum, i) => sum + i.sizeBytes, 0), named: (id) => { const c = cache.container(id); return c && { name: c.name, image: c.image, startedAt: c.startedAt ?? c.createdAt } },
+    pods: () => measuredPods(loop?.records.values() ?? [], config.cgroupRoot ?? 'bramble'),
+  })
+
   return {
-    usage,
+    usage, metrics: () => (endpoints ??= openEndpoints()),
     endpointOf({ namespace, pod, uid }) {
       const record = loop?.find(namespace, pod)
       if (!record || record.ref.uid !== uid) throw new StatusError('NotFound', `pods "${pod}" not found`, { details: { name: pod, kind: 'pods' } })
@@ -245,7 +297,10 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await files.makeDir(memoryDir, 0o711)
       // One tmpfs for all secrets and tokens, so that none ever reaches the flash, and no process is started for each.
       await mounter.tmpfs(memoryDir, { sizeBytes: memoryVolumeBytes, mode: 0o711 })
+      await devices.start({ node: tellNode, pods: (uids) => loop?.devicesChanged(uids) })
       await refreshNode()
+      const over = facts && overReserved(facts, reserveOf(facts))
+      if (over) throw new Error(over)
       loop = await build()
       const workers = loop
       // Listening before listing: a change between the two is then seen, at worst twice.
@@ -253,15 +308,21 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       await cache.relist()
       subscription = desired.onChange((changes) => workers.onChange(changes))
       await workers.rescan()
+      if (desired.known) await devices.retain(new Set(workers.records.keys()))
       supervisor.run('pods', (signal) => workers.run(signal))
       supervisor.run('resync', resync)
       supervisor.run('eviction', (signal) => eviction.run(signal))
+      const { enforce: keep } = classes ?? {}
+      if (keep) supervisor.run('allocatable', keep)
       supervisor.run('images', (signal) => collector.run(signal))
+      const { imageGuard } = options
+      if (imageGuard) supervisor.run('image-guard', (signal) => imageGuard.run(signal))
     },
     async stop() {
       stopping.abort()
       health.close()
       limits.close()
+      devices.close()
       subscription?.[Symbol.dispose]()
       for (const record of loop?.records.values() ?? []) record.abort.abort()
       await supervisor.close()

@@ -121,3 +121,55 @@ it('asks a container that is being stopped whether it still serves, but restarts
   await world.clock.advance(3000)
   expect(world.sink.events.filter((e) => e.message.startsWith('Liveness'))).toEqual([])
 })
+
+describe('a container whose image is changed', () => {
+  const named = (name: string, image: string, policy = 'Always') => makePod(name, { restartPolicy: policy, containers: [{ name: 'main', image, imagePullPolicy: 'IfNotPresent' }] })
+
+  it.each(['Always', 'Never'])('is stopped and started with the new one, whatever the policy (%s)', async (policy) => {
+    world = await makeWorld({ images: ['busybox:1', 'busybox:2'] })
+    world.desired.put('Pod', named('p', 'busybox:1', policy))
+    await world.until('ready', () => world.sink.isReady('p'))
+    world.desired.put('Pod', named('p', 'busybox:2', policy))
+    await world.until('the other runs', () => world.sink.container('p')?.state?.running && world.sink.container('p')?.image === 'busybox:2')
+    expect(world.sink.container('p')).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 143 } } })
+    expect(world.sink.events.find((e) => e.reason === 'Killing')?.message).toBe('Container main definition changed, will be restarted')
+    expect(world.runtime.specOf('uid-p-0-main-1')?.image).toBe((await world.runtime.image('busybox:2'))?.id)
+    await world.restart()
+    expect(world.runtime.journal.filter((l) => l.startsWith('startContainer'))).toHaveLength(2)
+  })
+
+  it('does not wait out the back-off of the image that could not be pulled', async () => {
+    world = await makeWorld({ images: ['busybox:2'], registry: () => ({ fails: { code: 'pull-failed', message: 'no such tag' } }) })
+    world.desired.put('Pod', named('p', 'busybox:typo'))
+    await world.until('refused', () => world.sink.container('p')?.state?.waiting?.reason === 'ErrImagePull')
+    world.desired.put('Pod', named('p', 'busybox:2'))
+    await world.until('ready', () => world.sink.isReady('p'))
+  })
+
+  it('is not started with the one that was being pulled', async () => {
+    world = await makeWorld({ images: ['busybox:2'], registry: () => ({ takes: 1000 }) })
+    world.desired.put('Pod', named('p', 'busybox:1'))
+    await world.until('pulling', () => world.sink.reasons('p').includes('Pulling'))
+    world.desired.put('Pod', named('p', 'busybox:2'))
+    await world.clock.advance(1000)
+    await world.until('ready', () => world.sink.isReady('p'))
+    expect(world.runtime.specOf('uid-p-0-main-0')?.image).toBe((await world.runtime.image('busybox:2'))?.id)
+  })
+})
+
+it('a pod that is deleted by force has two seconds, however long its deletion was to take', async () => {
+  world = await makeWorld()
+  world.runtime.script('main', { termTakes: 'ignored' })
+  const pod = makePod('p', { terminationGracePeriodSeconds: 600 })
+  world.desired.put('Pod', pod)
+  await world.until('ready', () => world.sink.isReady('p'))
+  world.desired.put('Pod', deleted(pod, 600))
+  await world.until('told to stop', () => world.sink.reasons('p').includes('Killing'))
+  await world.clock.advance(5000)
+  world.desired.remove('Pod', 'default', 'p')
+  await world.until('told again', () => journal(world).filter((l) => l.startsWith('stopContainer')).length === 2)
+  await world.clock.advance(1900)
+  expect(world.runtime.running('main')).toBeDefined()
+  await world.clock.advance(200)
+  await world.until('forgotten', () => world.sink.forgotten.includes('p'))
+})

@@ -2,17 +2,19 @@
 import type { PersistentVolumeClaim, PodCondition, PodStatus } from '../../shared/api/core-v1.ts'
 import type { Host } from '../../shared/base/host.ts'
 import type { FileTree } from '../../shared/host/file-tree.ts'
+import type { Devices } from './devices/devices.ts'
+import { conditionEvent, conditionType, devicesCondition, stale } from './devices/health/plan.ts'
 import { createWorkQueue, type HandlerResult, type WorkQueue } from '../../shared/reconcile/work-queue.ts'
 import { deepEqual } from './status/same-status.ts'
 import type { DesiredChange, DesiredState, StatusSink } from '../link/link.ts'
 import type { Container, Runtime } from '../runtime/runtime.ts'
 import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
-import { reject, type AdmissionFacts } from './pod/admission.ts'
+import { reject, type AdmissionFacts, type Rejection } from './pod/admission.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
-import { containerNamed, fieldPathOf, formatPod, gracePeriod, refOf, type StoredPod } from './pod/pod-facts.ts'
-import { createRecord, type PodRecord } from './pod/record.ts'
+import { containerNamed, fieldPathOf, formatPod, gracePeriod, graceOfRemoved, refOf, restarts, type StoredPod } from './pod/pod-facts.ts'
+import { createRecord, forgetImages, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
 import type { ProbeSet } from './probes/probe-set.ts'
@@ -29,13 +31,14 @@ export interface LoopDeps {
   readonly files: FileTree
   readonly executors: Executors
   readonly probes: ProbeSet
+  readonly devices: Pick<Devices, 'admit' | 'of' | 'release'>
   /** The runtime can make what is mounted below a read-only mount read-only. */
   readonly recursiveReadOnly: boolean
   readonly dataDir: string
   readonly memoryDir: string
   hostIPs(): readonly string[]
   /** What admission asks of the node, beside what its pods have. */
-  admission(): Omit<AdmissionFacts, 'room'> & { readonly allocatable: Room['allocatable'] }
+  admission(): Omit<AdmissionFacts, 'room' | 'neighbours'> & { readonly allocatable: Room['allocatable'] }
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
 }
 
@@ -125,6 +128,10 @@ export class PodLoop {
     const record = this.records.get(uid)
     if (record) {
       if (record.pod && (!deepEqual(record.pod.metadata.labels, pod.metadata.labels) || !deepEqual(record.pod.metadata.annotations, pod.metadata.annotations) || !deepEqual(record.pod.spec, pod.spec))) record.volumesStale = true
+      forgetImages(record, pod)
+      // Of an agent that ran before: a status reaches the API server's disk later than this one's, and one that crashed meanwhile has forgotten it.
+      const { phase, reason, message = '' } = record.pod?.status ?? {}
+      if (phase === 'Failed' && reason && pod.status?.phase !== 'Failed') record.failed ??= { reason, message }
       record.pod = pod
       record.desired = true
       return
@@ -146,13 +153,15 @@ export class PodLoop {
     if (!record || (!record.desired && !this.#deps.desired.known)) return
     const pod = record.pod ?? skeleton(record.ref)
     await this.#firstLook(record, pod)
-    this.#admit(record, pod)
+    await this.#admit(record, pod)
     for (let round = 0; round < maxRounds; round++) {
       const now = this.#allocated(record, record.pod ?? pod)
       await this.#observe(record, now)
       const input = this.#snapshot(record, now)
       const plan = planPod(input)
       record.ending = plan.ending ? record.ending ?? { since: input.now, grace: input.grace } : undefined
+      // Before anybody hears that it has ended, and is sent here for what it had.
+      if (plan.ended) await this.#deps.devices.release(uid)
       this.#tell(record, now, input, plan)
       if (plan.gone) { this.#forget(record); return }
       if (plan.steps.length === 0) return this.#again(record, plan, input.now)
@@ -175,16 +184,28 @@ export class PodLoop {
     for (const [name, attempt] of await firstAttempts(this.#deps.files, record.paths, pod)) record.firstAttempt.set(name, attempt)
   }
 
-  #admit(record: PodRecord, pod: StoredPod): void {
+  async #admit(record: PodRecord, pod: StoredPod): Promise<void> {
     if (record.admitted || !record.pod || this.#isEnding(record)) return
+    // Counted from now on among those that take room.
     record.admitted = true
-    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
-    if (containers.length > 0 || sandboxes.length > 0 || (pod.status?.phase ?? 'Pending') !== 'Pending') return
-    const { allocatable, ...facts } = this.#deps.admission()
-    const why = reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) } })
+    let why: Rejection | undefined
+    try { why = await this.#refusal(record, pod) } catch (e) { record.admitted = false; throw e }
     if (!why) return
-    record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}` }
+    record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}`, rejected: true }
     this.#deps.event(record, 'Warning', why.reason, why.message)
+  }
+
+  async #refusal(record: PodRecord, pod: StoredPod): Promise<Rejection | undefined> {
+    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
+    const phase = pod.status?.phase ?? 'Pending'
+    if (phase === 'Succeeded' || phase === 'Failed') return undefined
+    const isNew = containers.length === 0 && sandboxes.length === 0 && phase === 'Pending'
+    const { allocatable, ...facts } = this.#deps.admission()
+    const why = isNew ? reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) }, neighbours: this.#neighbours(record) }) : undefined
+    if (why) return why
+    const message = await this.#deps.devices.admit(pod)
+    // One that was taken before is not sent away: without its device its container waits.
+    return message !== undefined && isNew ? { reason: 'UnexpectedAdmissionError', message } : undefined
   }
 
   /** The pod with what it was granted, after granting what it asks for if there is room. */
@@ -199,11 +220,18 @@ export class PodLoop {
     return pod
   }
 
+  /** The other pods that have a claim on this node, with what they were granted. */
+  #neighbours(record: PodRecord): readonly StoredPod[] {
+    return [...this.records.values()].flatMap((other) => {
+      const isOver = ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod?.status?.phase ?? '')
+      return other === record || !other.pod || !other.desired || !other.admitted || other.failed || isOver ? [] : [allocatedPod(other.pod, other.allocation)]
+    })
+  }
+
   #othersThan(record: PodRecord): Room['others'] {
     let [cpuMilli, memoryBytes] = [0, 0]
-    for (const other of this.records.values()) {
-      if (other === record || !other.pod || !other.desired || !other.admitted || other.failed || ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod.status?.phase ?? '')) continue
-      const amounts = podAmounts(allocatedPod(other.pod, other.allocation))
+    for (const other of this.#neighbours(record)) {
+      const amounts = podAmounts(other)
       cpuMilli += amounts.cpuRequest ?? 0
       memoryBytes += amounts.memoryRequest ?? 0
     }
@@ -216,16 +244,26 @@ export class PodLoop {
     const ids = new Set(containers.map((c) => c.id))
     for (const map of [record.endedAt, record.messages, record.postStart, record.preStops, record.applied]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id)
     for (const c of containers) {
+      // Should it be taken away by hand, the next is not taken for the first.
+      if (c.state !== 'created') record.firstAttempt.set(c.name, Math.max(record.firstAttempt.get(c.name) ?? 0, c.attempt + 1))
       // One that ran before this process did has what its status says, and that is what was allocated.
       if (c.state === 'running' && !record.applied.has(c.id)) record.applied.set(c.id, record.allocation.get(c.name) ?? {})
-      if (c.state !== 'exited' || record.endedAt.has(c.id)) continue
+    }
+    await this.#readEnds(record, pod)
+    if (record.volumesDueAt !== undefined && record.volumesDueAt <= clock.monotonic()) { record.volumesStale = true; record.volumesDueAt = undefined }
+    // A container is probed once its start is complete, the postStart hook included.
+    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.postStart.has(c.id)), (c) => this.#wasReady(pod, c))
+  }
+
+  /** Until every container that has ended is known with its last words: one may end while another's are read, and none is told without them. */
+  async #readEnds(record: PodRecord, pod: StoredPod): Promise<void> {
+    const { clock } = this.#deps.host
+    const unread = (): Container | undefined => this.#deps.cache.pod(record.ref.uid).containers.find((c) => c.state === 'exited' && !record.endedAt.has(c.id))
+    for (let c = unread(); c; c = unread()) {
       record.endedAt.set(c.id, clock.monotonic() - Math.max(0, clock.now() - (c.finishedAt ?? clock.now())))
       const words = await readLastWords(this.#deps, record, pod, c)
       if (words !== '') record.messages.set(c.id, words)
     }
-    if (record.volumesDueAt !== undefined && record.volumesDueAt <= clock.monotonic()) { record.volumesStale = true; record.volumesDueAt = undefined }
-    // A container is probed once its start is complete, the postStart hook included.
-    if (record.setup.at === 'done') this.#deps.probes.sync(record, pod, containers.filter((c) => !record.postStart.has(c.id)), (c) => this.#wasReady(pod, c))
   }
 
   /** The API server knows this very container as ready: it ran before this process did. */
@@ -239,15 +277,43 @@ export class PodLoop {
   #snapshot(record: PodRecord, pod: StoredPod): PlanInput {
     const { sandboxes, containers } = this.#deps.cache.pod(record.ref.uid)
     const phase = pod.status?.phase
-    const grace = record.failed?.grace ?? gracePeriod(pod)
+    const grace = record.failed?.grace ?? (record.desired ? gracePeriod(pod) : graceOfRemoved(pod))
     if (record.ending && record.ending.grace !== grace) record.ending = undefined
     return {
       pod, sandboxes, containers, intent: this.#isEnding(record) ? 'end' : 'run', setup: record.setup, failed: record.failed !== undefined || phase === 'Failed' || phase === 'Succeeded',
       endedAt: Object.fromEntries(record.endedAt), images: Object.fromEntries(record.images), backoff: Object.fromEntries(record.backoff), startRetryAt: Object.fromEntries(record.startRetryAt),
       probes: Object.fromEntries(record.probes), stopping: Object.fromEntries(record.stopping), postStart: Object.fromEntries(record.postStart), grace,
-      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, applied: Object.fromEntries(record.applied), resizeRetryAt: record.resizeError?.retryAt, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
+      preStops: Object.fromEntries([...record.preStops.keys()].map((id) => [id, true as const])), endingSince: record.ending?.since, applied: Object.fromEntries(record.applied), staleDevices: this.#staleDevices(record, pod), resizeRetryAt: record.resizeError?.retryAt, firstAttempt: Object.fromEntries(record.firstAttempt), startedAt: record.startedAt,
       released: record.released, volumesStale: record.volumesStale, now: this.#deps.host.clock.monotonic(),
     }
+  }
+
+  #staleDevices(record: PodRecord, pod: StoredPod): readonly string[] {
+    const devices = this.#deps.devices.of(record.ref.uid)
+    return devices.length === 0 ? [] : stale(devices, (name) => { const def = containerNamed(pod, name); return def !== undefined && restarts(pod, def, 137) })
+  }
+
+  /** Devices that came back: what waited for them starts at once. */
+  devicesChanged(uids: readonly string[]): void {
+    for (const uid of uids) {
+      const record = this.records.get(uid)
+      for (const { container, fate } of record ? this.#deps.devices.of(uid) : []) {
+        if (fate === 'unplugged' || fate === 'taken-over') continue
+        record?.startRetryAt.delete(container)
+        record?.backoff.delete(container)
+      }
+      this.#queue.add(uid)
+    }
+  }
+
+  #devicesCondition(record: PodRecord, pod: StoredPod): PodCondition | undefined {
+    const previous = record.lastStatus?.conditions ?? pod.status?.conditions ?? []
+    const before = previous.find((c) => c.type === conditionType)
+    const now = devicesCondition(this.#deps.devices.of(record.ref.uid), previous, `${new Date(this.#deps.host.clock.now()).toISOString().slice(0, 19)}Z`)
+    const told = conditionEvent(before, now)
+    if (told) this.#deps.event(record, told.type, told.reason, told.message)
+    // What an ended pod had is others': its last state stays.
+    return now ?? before
   }
 
   /** Why containers wait, for {@link status} and for logs that are asked for. */
@@ -269,7 +335,7 @@ export class PodLoop {
       if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
     }
     const status: PodStatus = podStatus({
-      pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages),
+      pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages), images: record.resolved,
       failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
       sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
       startTime: record.startTime, now: clock.now(), previous: record.lastStatus,
@@ -278,7 +344,9 @@ export class PodLoop {
       pending: record.resizePending, inProgress: running.some((c) => { const def = containerNamed(pod, c.name); return def !== undefined && resizeOf(def, record.applied.get(c.id)) !== 'none' }), error: record.resizeError?.message,
     }, record.lastStatus?.conditions ?? [], clock.now())
     const disrupted = disruption(record, clock.now())
-    if (disrupted) status.conditions = [...status.conditions ?? [], disrupted]
+    const devices = this.#devicesCondition(record, pod)
+    if (devices) status.conditions = [...status.conditions ?? [], devices]
+    if (disrupted && status.phase === 'Failed') status.conditions = [...status.conditions ?? [], disrupted]
     if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
     if (deepEqual(status, record.lastStatus)) return
     record.lastStatus = status

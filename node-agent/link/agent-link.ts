@@ -19,6 +19,7 @@ import type { DesiredState, StatusSink, TokenSource } from './link.ts'
 import { keepCertificate } from './rotation.ts'
 import type { NewKey } from './new-key.ts'
 import { RpcServer } from './rpc-server.ts'
+import { collectLinkMetrics } from './link-metrics.ts'
 import { StatusOutbox } from './status-outbox.ts'
 import { dialTls } from './tls-connection.ts'
 import { Tokens } from './tokens.ts'
@@ -96,6 +97,7 @@ export async function createLink(options: LinkOptions): Promise<AgentLink> {
     },
   })
   connection.input({ on: 'start' })
+  if (host.metrics) collectLinkMetrics(host.metrics, { connection, outbox, desired })
   return {
     desired, sink: outbox, rpc, connection, tokens: new Tokens({ database, access, clock: host.clock, log: host.log }), credentials: () => credentials,
     create: async (path, body) => { await callApi(access(), 'POST', path, body) },

@@ -50,7 +50,10 @@ export interface EventReport {
 
 /** Bound service-account tokens from the API server (TokenRequest), kept on disk for a start without it. */
 export interface TokenSource {
-  /** A token valid for at least 20 % of its life more, from disk or the API server. Rejects where neither has one. */
-  token(request: { pod: PodRef; serviceAccount: string; audience: string | undefined; expirationSeconds: number }): Promise<{ token: string; expires: Millis }>
+  /** A token from disk or the API server. Rejects where neither has one. */
+  token(request: { pod: PodRef; serviceAccount: string; audience: string | undefined; expirationSeconds: number }): Promise<IssuedToken>
 }
+
+/** Wall clock. `renewAt`: ask again then; to come, also where the last try to renew it failed. */
+export interface IssuedToken { readonly token: string; readonly expires: Millis; readonly renewAt: Millis }
 

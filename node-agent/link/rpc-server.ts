@@ -15,10 +15,13 @@ export type CallHandler = (params: unknown, context: CallContext) => Promise<unk
 
 /** Calls under way at once; a stream's call ends once it is dialled. */
 const maxCalls = 64
+/** Calls that wait for one of those to end: a caller waits ten seconds, so that what is further back would be answered to nobody. */
+const maxWaiting = 1024
 
 export class RpcServer {
   readonly #handlers = new Map<string, CallHandler>()
   readonly #log: Log
+  readonly #waiting: (() => void)[] = []
   #running = 0
 
   constructor(log: Log) { this.#log = log.child('rpc') }
@@ -34,8 +37,17 @@ export class RpcServer {
     const failed = (reason: string, message: string) => ({ type: 'reply', id: call.id, error: { reason, message } }) as const
     const handler = this.#handlers.get(call.method)
     if (!handler) return failed('NotFound', `this agent has no method ${call.method}`)
-    if (this.#running >= maxCalls) return failed('TooManyRequests', `${maxCalls} calls are under way on this node`)
-    this.#running++
+    if (this.#running >= maxCalls) {
+      if (this.#waiting.length >= maxWaiting) return failed('TooManyRequests', `${maxCalls} calls are under way on this node and ${maxWaiting} wait`)
+      // Whoever ends hands its place on.
+      await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+    } else {
+      this.#running++
+    }
+    if (signal.aborted) {
+      this.#next()
+      return failed('ServiceUnavailable', 'the connection was lost')
+    }
     try {
       return { type: 'reply', id: call.id, result: (await handler(call.params, { dial: call.dial, signal })) ?? null }
     } catch (error) {
@@ -43,7 +55,13 @@ export class RpcServer {
       this.#log.error('call failed', { method: call.method, error: messageOf(error) })
       return failed('InternalError', messageOf(error))
     } finally {
-      this.#running--
+      this.#next()
     }
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#running--
   }
 }

@@ -1,4 +1,5 @@
 /** What every {@link Runtime} promises, told as tests. Run over each implementation by `conformance.int.test.ts`. */
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -38,7 +39,7 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
     afterAll(async () => { await f?.stop() })
     const rt = (): Runtime => f.runtime()
     const spec = (over: Partial<ContainerSpec> = {}): ContainerSpec => ({
-      name: 'main', attempt: 0, image: f.image, command: ['sleep', '1000'], args: undefined, workingDir: undefined, env: [], mounts: [], devices: [], resources: {}, oomScoreAdj: 0, stdin: false, stdinOnce: false, tty: false,
+      name: 'main', attempt: 0, image: f.image, imageName: 'as/it:asked', command: ['sleep', '1000'], args: undefined, workingDir: undefined, env: [], mounts: [], devices: [], resources: {}, oomScoreAdj: 0, stdin: false, stdinOnce: false, tty: false,
       logPath: join(f.dir, `log-${++serial}`),
       security: { supplementalGroups: [], privileged: false, readOnlyRootfs: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [], seccomp: { type: 'unconfined' } }, ...over,
     })
@@ -79,7 +80,7 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
         const s = await rt().runSandbox(sandboxSpec(), never)
         expect(s).toMatchObject({ state: 'ready', attempt: 0 })
         const c = await rt().startContainer(s.id, spec(), never)
-        expect(c).toMatchObject({ sandboxId: s.id, podUid: s.podUid, name: 'main', state: 'running', exitCode: undefined, oomKilled: false, imageId: f.image })
+        expect(c).toMatchObject({ sandboxId: s.id, podUid: s.podUid, name: 'main', state: 'running', exitCode: undefined, oomKilled: false, imageId: f.image, image: 'as/it:asked' })
         expect(c.startedAt).toBeGreaterThanOrEqual(c.createdAt - 1000)
         const listed = await rt().list()
         expect(listed.sandboxes.map((x) => x.id)).toContain(s.id)
@@ -242,6 +243,14 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
         })
       })
 
+      test('a child that is killed for memory is not the end of its parent, but on version 2, where all of a container goes', async () => {
+        await pod({}, async (s) => {
+          const { c, text } = await outputOf(s, { command: ['sh', '-c', 'awk \'BEGIN { x = "0123456789abcdef"; while (1) x = x x }\'; echo child $?'], resources: { memoryBytes: 16 << 20 } })
+          if (existsSync('/sys/fs/cgroup/cgroup.controllers')) expect(c).toMatchObject({ exitCode: 137, oomKilled: true })
+          else expect([c.exitCode, c.oomKilled, text]).toEqual([0, false, expect.stringContaining('child 137')])
+        })
+      })
+
       test('a negative OOM score is clamped where it may not be lowered', async () => {
         await pod({}, async (s) => { expect(Number((await outputOf(s, { command: ['cat', '/proc/self/oom_score_adj'], oomScoreAdj: -997 })).text)).toBeLessThanOrEqual(0) })
       })
@@ -338,7 +347,7 @@ export function runtimeConformance(name: string, kind: 'engine' | 'fake', make: 
           await killed
           const { sandboxes, containers } = await rt().list()
           expect(sandboxes.find((x) => x.id === s.id)).toEqual(s)
-          expect(containers.find((c) => c.id === lives.id)).toMatchObject({ state: 'running', pid: lives.pid, podUid: s.podUid, name: 'lives', image: 'bramble.test/busybox:1' })
+          expect(containers.find((c) => c.id === lives.id)).toMatchObject({ state: 'running', pid: lives.pid, podUid: s.podUid, name: 'lives', image: 'as/it:asked' })
           expect(containers.find((c) => c.id === done.id)).toMatchObject({ state: 'exited', exitCode: 3 })
           expect(await ended(dies.id)).toMatchObject({ exitCode: 9 })
           expect((await logOf(lives, wanted.logPath)).map((l) => l.line.toString())).toEqual(['hello\n'])

@@ -8,7 +8,7 @@ import { PassThrough } from 'node:stream'
 import { EventQueue } from './event-queue.ts'
 import { canonicalId, isImageId, normalizeReference } from './image-reference.ts'
 import {
-  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime,
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime,
   type RuntimeErrorCode, type RuntimeEvent, type Sandbox, type SandboxSpec, type Session,
 } from './runtime.ts'
 
@@ -174,7 +174,7 @@ export class FakeRuntime implements Runtime {
     const now = this.#clock.now()
     const c: Mutable = {
       id, sandboxId, podUid: sandbox.s.podUid, name: spec.name, attempt: spec.attempt, state: 'running', createdAt: now, startedAt: now, finishedAt: undefined, exitCode: undefined,
-      oomKilled: false, message: undefined, imageId: image.id, image: image.tags[0] ?? image.id, pid: ++this.#pids,
+      oomKilled: false, message: undefined, imageId: image.id, image: spec.imageName, pid: ++this.#pids,
     }
     const held: Held = { c, spec, script, log: [], waiters: [], readers: [], timer: undefined }
     this.#containers.set(id, held)
@@ -267,12 +267,12 @@ export class FakeRuntime implements Runtime {
     }
   }
 
-  async pullImage(reference: string, _auth: RegistryAuth | undefined, _options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+  async pullImage(reference: string, _auth: RegistryAuth | undefined, _options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     this.#mayFail('pullImage')
     const name = normalizeReference(reference)
     this.journal.push(`pullImage ${name}`)
-    progress(`pulling ${name}`)
     const found = this.#options.registry?.(name) ?? {}
+    progress({ phase: 'downloading', doneBytes: 0, totalBytes: 0 })
     if (found.takes) await this.#clock.sleep(found.takes, signal)
     if (found.fails) throw new RuntimeError(found.fails.code, found.fails.message)
     return this.addImage(name)
@@ -294,7 +294,7 @@ export class FakeRuntime implements Runtime {
 
   async stats(): Promise<readonly ContainerStats[]> {
     return [...this.#containers.values()].filter((h) => h.c.state === 'running')
-      .map((h) => ({ containerId: h.c.id, podUid: h.c.podUid, cpuNanos: 1_000_000n, memoryBytes: 1 << 20, workingSetBytes: 1 << 20 }))
+      .map((h) => ({ containerId: h.c.id, podUid: h.c.podUid, cgroupPath: `/fake/${h.c.id}`, cpuNanos: 1_000_000n, memoryBytes: 1 << 20, workingSetBytes: 1 << 20 }))
   }
 
   async close(): Promise<void> {

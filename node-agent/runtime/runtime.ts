@@ -7,6 +7,7 @@
  * restarted agent finds what it made, and cannot make it twice.
  */
 import type { Millis } from '../../shared/base/brands.ts'
+import type { ImageFiles } from './image-check/image-files.ts'
 
 export interface SandboxSpec {
   readonly podUid: string
@@ -62,6 +63,8 @@ export interface SecurityOptions {
   readonly gid?: number
   /** A user name from the image's passwd where the image, not the pod, names the user; the driver resolves it. */
   readonly supplementalGroups: readonly number[]
+  /** Without the groups that the image gives the user. Only where {@link Runtime.name} is containerd. */
+  readonly strictGroups?: boolean
   readonly privileged: boolean
   readonly readOnlyRootfs: boolean
   readonly noNewPrivileges: boolean
@@ -78,6 +81,8 @@ export interface ContainerSpec {
   readonly attempt: number
   /** Id of an image that is present ({@link Image.id}). */
   readonly image: string
+  /** The image as the pod names it: {@link Container.image} says it again. */
+  readonly imageName: string
   /** Replaces the image's entrypoint; undefined keeps it. */
   readonly command: readonly string[] | undefined
   /** Replaces the image's arguments; undefined keeps them unless `command` is given (Kubernetes' rule, not Docker's). */
@@ -141,6 +146,9 @@ export interface Image {
   readonly user: string
 }
 
+/** How far a pull is, in the engine's own rounding. The total grows while layers become known; it is 0 until the first is. */
+export interface PullProgress { readonly phase: 'downloading' | 'unpacking'; readonly doneBytes: number; readonly totalBytes: number }
+
 export interface RegistryAuth { readonly username: string; readonly password: string }
 
 export interface ExecRequest { readonly argv: readonly string[]; readonly stdin: boolean; readonly tty: boolean }
@@ -166,10 +174,25 @@ export interface LogOptions {
 }
 export interface LogLine { /** RFC 3339 with nanoseconds, UTC. */ readonly time: string; /** With its newline, where it had one. */ readonly line: Buffer }
 
-export interface ContainerStats { readonly containerId: string; readonly podUid: string; readonly cpuNanos: bigint; readonly memoryBytes: number; readonly workingSetBytes: number }
+export interface ContainerStats {
+  readonly containerId: string
+  readonly podUid: string
+  readonly cpuNanos: bigint
+  readonly memoryBytes: number
+  readonly workingSetBytes: number
+  /** Relative to each controller's mount; where more of it can be read. */
+  readonly cgroupPath: string
+  readonly pid?: number | undefined
+  /** Folder of what the container wrote beside its image; undefined where the engine does not say. */
+  readonly writableLayer?: string | undefined
+  /** Where the engine keeps its log; undefined where that is {@link ContainerSpec.logPath}. */
+  readonly logFolder?: string | undefined
+}
 
 export interface Runtime {
   readonly name: 'docker' | 'containerd'
+  /** Images as they lie on the disk; left out by a runtime that has no disk. */
+  readonly imageFiles?: ImageFiles
   version(): Promise<string>
   runSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
   /** Ends every container in it (SIGKILL) and its namespaces. */
@@ -194,13 +217,15 @@ export interface Runtime {
   exec(containerId: string, request: ExecRequest): Promise<Session>
   attach(containerId: string, request: { stdin: boolean; tty: boolean }): Promise<Session>
   logs(containerId: string, logPath: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>
-  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image>
+  /** `progress` is called whenever something moved, also where that is too little to change the numbers. What was downloaded when it fails is kept, where the engine can, and the next call goes on from there. */
+  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image>
   /** The image a reference names if it is present and whole, undefined otherwise. Accepts what a pod may write: `nginx`, `nginx:1.27`, `r/n@sha256:...`, an id. */
   image(reference: string): Promise<Image | undefined>
   images(): Promise<readonly Image[]>
   removeImage(id: string): Promise<void>
   /** Loads an OCI or docker-archive tar; returns the references it brought. */
   importImage(tarPath: string): Promise<readonly string[]>
+  /** Of the running containers; files are read and no process is started. */
   stats(): Promise<readonly ContainerStats[]>
   /** Releases what the driver holds open (event stream, sessions); containers go on. */
   close(): Promise<void>

@@ -14,6 +14,9 @@ export interface SessionRequest extends Omit<ExecRequest, 'argv'> {
   readonly killInside: () => Promise<void>
 }
 
+/** `docker attach` ignores SIGTERM. Longer than `runuser` gives its own program, milliseconds. */
+const stubborn = 3000
+
 export function openSession(request: SessionRequest): Session {
   const child = start(request.tty ? withPty(request.command) : request.command, {
     stdio: [request.stdin || request.tty ? 'pipe' : 'ignore', 'pipe', 'pipe'], ...(request.env ? { env: request.env } : {}),
@@ -40,6 +43,12 @@ export function openSession(request: SessionRequest): Session {
     stderr: request.tty ? undefined : child.stderr ?? undefined,
     resize: (columns, rows) => { if (request.tty && columns > 0 && rows > 0) size = ignore(size.then(() => resize(columns, rows)), 'the process may have ended; the next size tries again') },
     exit,
-    kill: () => { void ignore(request.killInside(), 'it may have ended by itself').finally(() => child.kill('SIGTERM')) },
+    kill: () => {
+      void ignore(request.killInside(), 'it may have ended by itself').finally(() => {
+        child.kill('SIGTERM')
+        const timer = request.clock.after(stubborn, () => child.kill('SIGKILL'))
+        child.once('exit', () => timer[Symbol.dispose]())
+      })
+    },
   }
 }

@@ -11,7 +11,7 @@ const numeric = (s: string): number | undefined => (/^\d{1,10}$/.test(s) ? Numbe
  * The pod's `uid` wins over the image's user; the group is the pod's, else the one the image names, else the user's own. Throws `create-failed`
  * where the image names a user or group that its files do not have.
  */
-export function resolveUser(request: { security: Pick<SecurityOptions, 'uid' | 'gid' | 'supplementalGroups'>; imageUser: string; passwd: string; group: string }): ResolvedUser {
+export function resolveUser(request: { security: Pick<SecurityOptions, 'uid' | 'gid' | 'supplementalGroups' | 'strictGroups'>; imageUser: string; passwd: string; group: string }): ResolvedUser {
   const { security, imageUser } = request
   const users = fields(request.passwd).map((f): PasswdEntry => ({ name: f[0]!, uid: Number(f[2]), gid: Number(f[3]) }))
   const groups = fields(request.group).map((f) => ({ name: f[0]!, gid: Number(f[2]), members: (f[3] ?? '').split(',') }))
@@ -24,6 +24,6 @@ export function resolveUser(request: { security: Pick<SecurityOptions, 'uid' | '
   const imageGid = wantedGroup === '' ? undefined : groups.find((g) => g.name === wantedGroup)?.gid ?? numeric(wantedGroup)
   if (wantedGroup !== '' && imageGid === undefined) throw new RuntimeError('create-failed', `unable to find group ${wantedGroup}: no matching entries in group file`)
   const gid = security.gid ?? imageGid ?? own?.gid ?? 0
-  const memberships = own === undefined ? [] : groups.filter((g) => g.members.includes(own.name)).map((g) => g.gid)
+  const memberships = own === undefined || security.strictGroups ? [] : groups.filter((g) => g.members.includes(own.name)).map((g) => g.gid)
   return { uid, gid, additionalGids: [...new Set([gid, ...memberships, ...security.supplementalGroups])] }
 }

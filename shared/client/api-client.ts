@@ -49,7 +49,8 @@ export interface DeleteOptions {
 }
 
 export interface ApiClient {
-  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey): Promise<Stored<T>>
+  /** `subresource`: `scale`, whose answer is an `autoscaling/v1` Scale whatever the kind. */
+  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey, options?: { readonly subresource?: 'scale' }): Promise<Stored<T>>
   list<T extends KubeObject>(ref: ResourceRef<T>, options?: ListOptions): Promise<KubeList<T>>
   /**
    * Changes after `resourceVersion`, in order, without gap or duplicate, until `signal` aborts (the iteration then ends) or the

@@ -112,6 +112,11 @@ export function createFakeApiSource(options: { clock: Pick<Clock, 'now'> }): Fak
     return store(ref, object)
   }
 
+  const scaleOf = ({ metadata, spec, status }: Json): Json => ({
+    apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: clone(metadata), spec: { replicas: spec?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector: Object.entries(spec?.selector?.matchLabels ?? {}).map(([k, v]) => `${k}=${v}`).join(',') },
+  })
+
   const update = (ref: ResourceRef, given: KubeObject, subresource: string | undefined): Stored<KubeObject> => {
     const object = clone(given) as Json
     const before = current(ref, object.metadata) as Json
@@ -125,7 +130,7 @@ export function createFakeApiSource(options: { clock: Pick<Clock, 'now'> }): Fak
     if (object.metadata.uid && object.metadata.uid !== before.metadata.uid) throw conflict(named(ref, before.metadata.name), 'uid differs')
     const next = clone(before)
     const systemMeta = { uid: before.metadata.uid, creationTimestamp: before.metadata.creationTimestamp, generation: before.metadata.generation, deletionTimestamp: before.metadata.deletionTimestamp, deletionGracePeriodSeconds: before.metadata.deletionGracePeriodSeconds }
-    if (subresource === 'status') { next.status = object.status } else if (subresource === 'finalize') { next.spec = object.spec } else if (subresource === 'approval') { next.status = { ...next.status, conditions: object.status?.conditions } } else if (subresource === undefined) {
+    if (subresource === 'status') { next.status = object.status } else if (subresource === 'scale') { next.spec = { ...next.spec, replicas: object.spec.replicas } } else if (subresource === 'finalize') { next.spec = object.spec } else if (subresource === 'approval') { next.status = { ...next.status, conditions: object.status?.conditions } } else if (subresource === undefined) {
       for (const k of Object.keys(next)) if (k !== 'status') delete next[k]
       Object.assign(next, { ...object, ...(before.status === undefined ? {} : { status: before.status }), apiVersion: before.apiVersion, kind: before.kind })
       next.metadata = { ...object.metadata, ...JSON.parse(JSON.stringify(systemMeta)) }
@@ -199,7 +204,7 @@ export function createFakeApiSource(options: { clock: Pick<Clock, 'now'> }): Fak
 
   return {
     client: (hook) => ({
-      get: (ref, key) => request(hook, describe('get', ref, key), () => clone(current(ref, key)) as never),
+      get: (ref, key, o) => request(hook, describe('get', ref, key, undefined, o?.subresource), () => (o?.subresource ? scaleOf(current(ref, key)) : clone(current(ref, key))) as never),
       list: (ref, o = {}) => request(hook, describe('list', ref), () => list(ref, o) as never),
       watch: (ref, o, signal) => watch(ref, o, signal) as never,
       create: (ref, object) => request(hook, describe('create', ref, object.metadata, object), () => create(ref, object) as never),

@@ -54,8 +54,8 @@ export class HttpClient implements ApiClient {
     this.#watchAgent.destroy()
   }
 
-  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey): Promise<Stored<T>> {
-    return this.#json({ method: 'GET', path: pathOf(ref, key.namespace, key.name) })
+  get<T extends KubeObject>(ref: ResourceRef<T>, key: ObjectKey, { subresource }: { readonly subresource?: 'scale' } = {}): Promise<Stored<T>> {
+    return this.#json({ method: 'GET', path: `${pathOf(ref, key.namespace, key.name)}${subresource ? `/${subresource}` : ''}` })
   }
 
   async list<T extends KubeObject>(ref: ResourceRef<T>, options: ListOptions = {}): Promise<KubeList<T>> {

@@ -17,6 +17,10 @@ export interface ExecOptions {
   readonly cwd?: string
 }
 
+let started = 0
+/** Child processes of this one since it began. */
+export const spawned = (): number => started
+
 export interface ExecResult { readonly exitCode: number; readonly stdout: Buffer; readonly stderr: Buffer; readonly timedOut: boolean; readonly truncated: boolean }
 
 export class ExecError extends Error {
@@ -52,6 +56,7 @@ export function run(argv: readonly string[], options: ExecOptions = {}): Promise
     options.signal?.throwIfAborted()
     let timedOut = false
     const stdin = options.input === undefined ? 'ignore' : 'pipe'
+    started++
     const child = spawn(file, args, { stdio: [stdin, 'pipe', 'pipe'], ...(options.env ? { env: options.env } : {}), ...(options.cwd ? { cwd: options.cwd } : {}) })
     // Without file descriptors to spare (EMFILE) there are no streams: the error alone says so, in its own event.
     if (!child.stdout || !child.stderr) { child.on('error', reject); return }
@@ -84,5 +89,6 @@ export async function runOk(argv: readonly string[], options: ExecOptions = {}):
 export function start(argv: readonly string[], options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; cwd?: string; detached?: boolean } = {}): ChildProcessByStdio<Writable | null, Readable | null, Readable | null> {
   const [file, ...args] = argv
   if (file === undefined) throw new Error('start: empty argv')
+  started++
   return spawn(file, args, { stdio: 'pipe', ...options }) as ChildProcessByStdio<Writable | null, Readable | null, Readable | null>
 }

@@ -16,6 +16,8 @@ export interface FileTree {
   read(path: string): Promise<string | undefined>
   /** The same as it is on disk. */
   readBytes(path: string): Promise<Buffer | undefined>
+  /** The last `bytes` bytes of a file, however long it is. */
+  readTail(path: string, bytes: number): Promise<Buffer | undefined>
   /** Writes in place. `mode` is set whatever the umask. */
   write(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>
   /** Makes the folder and its parents; `mode` (whatever the umask) is that of the last one, and is set also where it was there. */
@@ -40,6 +42,8 @@ export interface FileTree {
   pin(path: string): Promise<PinnedFile | undefined>
   /** Bytes that a tree takes of its disk, as `du` counts them: blocks, a file with two names once, other file systems mounted below left out. What goes away meanwhile counts nothing. */
   diskUsage(path: string): Promise<number>
+  /** The same with the number of files and folders, the tree's own among them. */
+  treeUsage(path: string): Promise<{ readonly bytes: number; readonly inodes: number }>
 }
 
 const absent = new Set(['ENOENT', 'ENOTDIR'])
@@ -66,6 +70,15 @@ const pathOnly = 0o10000000
 export const systemFileTree: FileTree = {
   read: (path) => orUndefined(fs.readFile(path, 'utf8')),
   readBytes: (path) => orUndefined(fs.readFile(path)),
+  async readTail(path, bytes) {
+    const file = await orUndefined(fs.open(path))
+    if (!file) return undefined
+    try {
+      const { size } = await file.stat()
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, bytes)), 0, Math.min(size, bytes), Math.max(0, size - bytes))
+      return buffer.subarray(0, bytesRead)
+    } finally { await file.close() }
+  },
   async write(path, data, options = {}) {
     await fs.writeFile(path, data, options.mode === undefined ? {} : { mode: options.mode })
     if (options.mode !== undefined) await fs.chmod(path, options.mode)
@@ -98,20 +111,28 @@ export const systemFileTree: FileTree = {
       throw e
     }
   },
-  async diskUsage(path) {
+  diskUsage: async (path) => (await systemFileTree.treeUsage(path)).bytes,
+  async treeUsage(path) {
     const root = await orUndefined(fs.lstat(path))
-    return root ? (await usedBelow(path, root.dev, new Set())) + root.blocks * 512 : 0
+    if (!root) return { bytes: 0, inodes: 0 }
+    const below = root.isDirectory() ? await usedBelow(path, root.dev, new Set()) : { bytes: 0, inodes: 0 }
+    return { bytes: below.bytes + root.blocks * 512, inodes: below.inodes + 1 }
   },
 }
 
-async function usedBelow(folder: string, device: number, seen: Set<number>): Promise<number> {
-  let sum = 0
+async function usedBelow(folder: string, device: number, seen: Set<number>): Promise<{ bytes: number; inodes: number }> {
+  const sum = { bytes: 0, inodes: 0 }
   for (const name of (await orUndefined(fs.readdir(folder))) ?? []) {
     const path = `${folder}/${name}`
     const s = await orUndefined(fs.lstat(path))
     if (!s || s.dev !== device || (s.nlink > 1 && !s.isDirectory() && seen.has(s.ino))) continue
     if (s.nlink > 1 && !s.isDirectory()) seen.add(s.ino)
-    sum += s.blocks * 512 + (s.isDirectory() ? await usedBelow(path, device, seen) : 0)
+    sum.bytes += s.blocks * 512
+    sum.inodes++
+    if (!s.isDirectory()) continue
+    const below = await usedBelow(path, device, seen)
+    sum.bytes += below.bytes
+    sum.inodes += below.inodes
   }
   return sum
 }

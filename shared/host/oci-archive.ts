@@ -52,6 +52,16 @@ export function buildImage(request: ImageRequest): ImageArchive {
   return { tar: tar(files), id: `sha256:${id}` }
 }
 
+/** An archive of an image whose layers the engine must have: it names them and holds none. */
+export function layerlessArchive(reference: string, diffIds: readonly string[]): Buffer {
+  const config = Buffer.from(JSON.stringify({ architecture: goArchitecture(process.arch), os: 'linux', created: '1970-01-01T00:00:00Z', config: {}, rootfs: { type: 'layers', diff_ids: diffIds } }))
+  const id = sha256(config)
+  return tar([
+    { kind: 'file', path: `${id}.json`, data: config },
+    { kind: 'file', path: 'manifest.json', data: Buffer.from(JSON.stringify([{ Config: `${id}.json`, RepoTags: [reference], Layers: diffIds.map((_, i) => `${i}.tar`) }])) },
+  ])
+}
+
 const block = 512
 
 /** A POSIX ustar archive: owner root, time zero. Refuses names over 100 bytes. */

@@ -19,16 +19,17 @@ class ChannelDuplex extends Duplex {
   readonly #side: { readonly reads: number; readonly writes: number }
   #waiting: (() => void) | undefined
   #over = false
+  /** The far side has said all. */
+  #ended = false
 
   constructor(end: ChannelEnd, side: { readonly reads: number; readonly writes: number }) {
-    super({ readableHighWaterMark: 256 << 10, writableHighWaterMark: 256 << 10 })
+    super({ readableHighWaterMark: 64 << 10, writableHighWaterMark: 64 << 10 })
     this.#end = end
     this.#side = side
     end.onDrain(() => this.#drained())
     end.onClose((error) => {
       this.#over = true
-      if (error) this.destroy(error)
-      else if (!this.readableEnded) this.push(null)
+      if (error ?? !this.#ended) this.destroy(error ?? new Error('the far side went away'))
       this.#drained()
     })
     end.onMessage((ch, data) => this.#message(ch, data))
@@ -42,8 +43,10 @@ class ChannelDuplex extends Duplex {
 
   #message(ch: number, data: Buffer): void {
     if (ch === this.#side.reads) { if (!this.push(data)) this.#end.pause() }
-    else if (ch === channel.close && data[0] === this.#side.reads) this.push(null)
-    else if (ch === channel.error) {
+    else if (ch === channel.close && data[0] === this.#side.reads) {
+      this.#ended = true
+      this.push(null)
+    } else if (ch === channel.error) {
       const status = JSON.parse(data.toString()) as Status
       if (status.status === 'Failure') this.destroy(StatusError.from(status))
     }

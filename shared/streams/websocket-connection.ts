@@ -2,9 +2,12 @@
 import type { WebSocket } from 'ws'
 import type { ChannelEnd } from './channels.ts'
 
-/** Bytes waiting in the socket above which the sender is asked to stop, and below which it may go on. */
-const high = 1 << 20
-const low = 256 << 10
+/**
+ * Bytes waiting in the socket above which the sender is asked to stop, and below which it may go on. A reader that stops costs this much on either side of the node's link,
+ * and two hundred of them 25 MB; the kernel's own buffers keep a fast link full.
+ */
+const high = 128 << 10
+const low = 32 << 10
 
 /** How a message is written: channel byte and payload, or a digit and base64 as text. */
 export type MessageForm = 'binary' | 'base64'
@@ -31,13 +34,17 @@ export function webSocketEnd(ws: WebSocket, form: MessageForm = 'binary'): Chann
   let ended: { error?: Error } | undefined
   let failure: Error | undefined
   const early: Buffer[] = []
+  let earlyBytes = 0
   let listening = false
+  let closing = false
 
   const deliver = (data: Buffer): void => { if (data.length > 0) message(...unframe(form, data)) }
   ws.on('message', (raw) => {
     const data = Array.isArray(raw) ? Buffer.concat(raw) : Buffer.isBuffer(raw) ? raw : Buffer.from(raw)
-    if (listening) deliver(data)
-    else early.push(data)
+    if (listening) { deliver(data); return }
+    early.push(data)
+    earlyBytes += data.length
+    if (earlyBytes > high) ws.pause()
   })
   ws.on('error', (e) => { failure = e })
   ws.on('close', () => {
@@ -49,7 +56,7 @@ export function webSocketEnd(ws: WebSocket, form: MessageForm = 'binary'): Chann
   }
   return {
     send(channel, data) {
-      if (ws.readyState !== ws.OPEN) return true
+      if (closing || ws.readyState !== ws.OPEN) return true
       ws.send(frame(form, channel, data), { binary: form === 'binary' }, written)
       full ||= ws.bufferedAmount > high
       return !full
@@ -57,12 +64,19 @@ export function webSocketEnd(ws: WebSocket, form: MessageForm = 'binary'): Chann
     onMessage(listener) {
       message = listener
       listening = true
+      if (earlyBytes > high) ws.resume()
       for (const data of early.splice(0)) deliver(data)
     },
     onDrain(listener) { drained = listener },
     onClose(listener) { if (ended) listener(ended.error); else closers.push(listener) },
-    pause() { if (ws.readyState === ws.OPEN) ws.pause() },
+    pause() { if (!closing && ws.readyState === ws.OPEN) ws.pause() },
     resume() { if (ws.readyState === ws.OPEN) ws.resume() },
-    close() { ws.resume(); ws.close(1000) },
+    close() {
+      if (closing || ws.readyState !== ws.OPEN) return
+      closing = true
+      ws.resume()
+      // The ping is written after all that was sent. Closed at once, `ws` would cut off after 30 s a reader who takes longer to get there: `kubectl logs | less`.
+      ws.ping(undefined, undefined, () => ws.close(1000))
+    },
   }
 }

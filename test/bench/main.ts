@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: speed and memory of a real one-node cluster beside what Kubernetes and Docker Swarm need for the same work on a machine
  * of this kind. Prints a table; fails nothing. `-- --runtime docker`, `-- --idle-seconds 30`, `-- --only pods,creates`, `-- --only api`,
- * `-- --only million`, `-- --only node`, and, not without being asked for, `-- --only soak --soak-pods 10000`.
+ * `-- --only million`, `-- --only node`, `-- --only streams`, and, not without being asked for, `-- --only soak --soak-pods 10000`.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ import { millionRows } from './million.ts'
 import { nodeRows } from './node-rows.ts'
 import { openApi, type Api } from './api.ts'
 import { soakRows } from './soak.ts'
+import { streamRows } from './stream-rows.ts'
 import { costOf } from './process-cost.ts'
 
 interface Row { readonly work: string; readonly kubernetes: string; readonly swarm: string; readonly target: string; readonly here: string }
@@ -155,6 +156,7 @@ const argv = {
 if (only.has('api')) rows.push(...(await apiRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
 if (only.has('million')) rows.push(...(await millionRows(argv.controlPlane, say)).map((r) => ({ swarm: '', ...r })))
 if (only.has('node')) rows.push(...(await nodeRows({ runtime, programs: argv, idleSeconds: Number(values['idle-seconds']), say })).map((r) => ({ swarm: '', ...r })))
-if ([...only].some((o) => !['api', 'million', 'node'].includes(o))) await withCluster()
+if (only.has('streams')) rows.push(...(await streamRows({ runtime, programs: argv, say })).map((r) => ({ swarm: '', ...r })))
+if ([...only].some((o) => !['api', 'million', 'node', 'streams'].includes(o))) await withCluster()
 print()
 if (values.json) await writeFile(values.json, JSON.stringify(rows, null, 2))

@@ -1,6 +1,6 @@
 /**
  * The agent killed at every effect boundary of a pod's start and stop: each program it starts, each change of a file. The next agent finishes what was begun, with
- * one container of each name, and leaves nothing behind. On containerd after every effect, on Docker after every fifth; CHAOS_STEP=1 for every boundary, before and after.
+ * one container of each name, and leaves nothing behind; so does one of many that are killed at random in one pod's life. On containerd after every effect, on Docker after every fifth; CHAOS_STEP=1 for every boundary, before and after; CHAOS_SEED for another series.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
@@ -60,21 +60,30 @@ class Bench {
     return (await runOk(argv)).toString().split('\n').filter(Boolean).map((id) => `container ${id.slice(0, 12)}`)
   }
 
-  /** Processes named `sleep 1000000` of this pod: as many as containers of the name run. */
-  async mains(): Promise<number> {
+  /** Processes named `sleep SECONDS` of this pod: as many as containers of the name run. A container runs before its shell has got that far: the first is waited for. */
+  async mains(seconds = 1_000_000): Promise<number> {
+    const deadline = performance.now() + 10_000
+    for (;;) {
+      const count = await this.#sleepers(seconds)
+      if (count > 0 || performance.now() > deadline) return count
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  async #sleepers(seconds: number): Promise<number> {
     const root = existsSync('/sys/fs/cgroup/pids') ? '/sys/fs/cgroup/pids' : '/sys/fs/cgroup'
-    const pod = `${root}/${this.tag}/besteffort/pod${this.uid}`
-    const groups = (await readdir(pod, { withFileTypes: true }).catch(() => [])).filter((e) => e.isDirectory())
-    const lines = await Promise.all(groups.map(async (g) => (await readFile(join(pod, g.name, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean)))
+    const classes = ['besteffort', 'burstable'].map((q) => `${root}/${this.tag}/${q}/pod${this.uid}`)
+    const groups = (await Promise.all(classes.map(async (pod) => (await readdir(pod, { withFileTypes: true }).catch(() => [])).filter((e) => e.isDirectory()).map((e) => join(pod, e.name))))).flat()
+    const lines = await Promise.all(groups.map(async (g) => (await readFile(join(g, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean)))
     const commands = await Promise.all(lines.flat().map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
-    return commands.filter((c) => c.startsWith('sleep\u00001000000')).length
+    return commands.filter((c) => c.startsWith(`sleep\u0000${seconds}`)).length
   }
 
   async begin(): Promise<void> { this.#round++; this.#before = new Set(await this.traces()) }
   /** What was not there at the beginning of the round. */
   async leaked(): Promise<string[]> { return (await this.traces()).filter((t) => !this.#before.has(t)) }
 
-  agent(): Agent { return new Agent(this) }
+  agent(rich = false): Agent { return new Agent(this, rich) }
 
   async close(): Promise<void> {
     await run(['ip', 'netns', 'del', this.netns])
@@ -88,8 +97,8 @@ class Agent {
   readonly #lines: AsyncIterator<string>
   readonly #ended: Promise<unknown>
   #errors = ''
-  constructor(bench: Bench) {
-    const setting = { runtime: bench.kind, address: bench.engine.address, dir: join(bench.engine.dir, 'agent'), tag: bench.tag, uid: bench.uid }
+  constructor(bench: Bench, rich: boolean) {
+    const setting = { runtime: bench.kind, address: bench.engine.address, dir: join(bench.engine.dir, 'agent'), tag: bench.tag, uid: bench.uid, rich }
     this.#child = start(['nsenter', `--net=/run/netns/${bench.netns}`, process.execPath, '--import', join(import.meta.dirname, 'kill-at.ts'), join(import.meta.dirname, 'one-pod-agent.ts'), JSON.stringify(setting)], { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stderr?.on('data', (d: Buffer) => { this.#errors = (this.#errors + d.toString()).slice(-4000) })
     this.#ended = new Promise((resolve) => this.#child.once('close', resolve))
@@ -131,6 +140,49 @@ async function life(b: Bench, at: number): Promise<boolean> {
   await third.end()
   return killedUp || killedDown
 }
+
+/** A life of a pod with everything, each of its turns done by as many agents as it takes: each but the last is killed at a boundary drawn by lot. Answers how many were. */
+async function hardLife(b: Bench, draw: (below: number) => number): Promise<number> {
+  await b.begin()
+  let kills = 0
+  let agent = b.agent(true)
+  const history: string[] = []
+  const turn = async (verb: string): Promise<void> => {
+    for (let left = 1 + draw(3); ; left--) {
+      const line = `${verb} ${left > 0 ? draw(verb === 'start' ? 60 : 24) : '-'}`
+      history.push(line)
+      const said = await agent.tell(line)
+      if (said !== undefined) { expect(said, history.join(', ')).toMatch(verb === 'stop' ? /^gone/ : /^ready/); return }
+      kills++
+      agent = b.agent(true)
+      if (verb === 'restart' || verb === 'resize') expect(await agent.tell('start -'), history.join(', ')).toMatch(/^ready/)
+    }
+  }
+  for (const verb of ['start', 'restart', 'resize', 'stop']) {
+    await turn(verb)
+    if (verb !== 'stop') expect([await b.mains(), await b.mains(2_000_000)], history.join(', ')).toEqual([1, 1])
+  }
+  expect(await b.leaked(), history.join(', ')).toEqual([])
+  await agent.end()
+  return kills
+}
+
+describe('many agents killed in one pod\'s life', () => {
+  it.each(['containerd', 'docker'] as const)('on %s leave one container of each name, and nothing in the end', async (kind) => {
+    bench = await Bench.open(kind)
+    await runOk(['mkdir', '-p', join(bench.engine.dir, 'agent')])
+    await life(bench, 1_000_000)
+    const seed = Number(process.env['CHAOS_SEED'] ?? 20_261_129)
+    let state = seed
+    // A linear congruential generator: the series of a seed is the same everywhere.
+    const draw = (below: number): number => { state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0; return Math.floor((state / 2 ** 32) * below) }
+    let kills = 0
+    const lives = Number(process.env['CHAOS_LIVES'] ?? 1)
+    for (let i = 0; i < lives; i++) kills += await hardLife(bench, draw)
+    expect(kills).toBeGreaterThan(0)
+    console.info(`${kind}: ${kills} kills in ${lives} lives, seed ${seed}`)
+  }, 900_000)
+})
 
 describe('the agent killed at any boundary', () => {
   it.each([['containerd', 2], ['docker', 10]] as const)('on %s starts and stops its pod once, and leaves nothing', async (kind, step) => {

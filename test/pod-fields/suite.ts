@@ -1,9 +1,11 @@
 /** Runs the table on one runtime: all pods at once, each row judged as soon as its pod shows it. */
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Pod } from '../../shared/api/core-v1.ts'
 import { Cluster, eventually } from '../testbed/cluster.ts'
 import { Kubectl, kubectls } from '../testbed/kubectl.ts'
 import { mismatch } from './match.ts'
+import { deviceFlags, socketOf } from './rows/devices.ts'
 import { main, type Refused, type Row, type SeenEvent, type World } from './row.ts'
 import { sections } from './table.ts'
 
@@ -89,7 +91,7 @@ export function podFieldSuite(runtime: World['runtime'], only: readonly string[]
     let world: World
     let watcher: Watcher
     beforeAll(async () => {
-      const cluster = await Cluster.start({ runtime, agentFlags: ['--cluster-dns', '10.96.0.10'] })
+      const cluster = await Cluster.start({ runtime, agentFlags: ['--cluster-dns', '10.96.0.10', ...deviceFlags(runtime)] })
       const kubectl = new Kubectl((await kubectls()).at(-1) as { version: string; path: string }, cluster.kubeconfig)
       world = { cluster, kubectl, runtime }
       watcher = new Watcher(kubectl)
@@ -99,7 +101,10 @@ export function podFieldSuite(runtime: World['runtime'], only: readonly string[]
       const pods = podsOf(all)
       if (pods.length > 0) await kubectl.apply(pods)
     })
-    afterAll(async () => { await world?.cluster.stop() })
+    afterAll(async () => {
+      await world?.cluster.stop()
+      await rm(socketOf(runtime), { recursive: true, force: true })
+    })
     for (const section of chosen) {
       describe.concurrent(section.title, () => { it.each(section.rows.map((row) => [row.id, row.says, row] as const))('%s: %s', async (_id, _says, row) => { await judge(world, watcher, row) }) })
     }

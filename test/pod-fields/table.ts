@@ -1,14 +1,19 @@
 /** The whole table, and which fields it speaks of. */
 import { podSpecPaths } from './paths.ts'
 import { environmentRows, lifecycleRows, probeRows, programRows } from './rows/container.ts'
+import { edgeRows } from './rows/edges.ts'
+import { hostileRows } from './rows/hostile.ts'
+import { deviceRows } from './rows/devices.ts'
 import { podRows } from './rows/pod.ts'
 import { resourceRows, securityRows } from './rows/security.ts'
+import { toldRows } from './rows/told.ts'
 import { volumeRows } from './rows/volumes.ts'
 import type { Row } from './row.ts'
 
 export const sections: readonly { readonly title: string; readonly rows: readonly Row[] }[] = [
   { title: 'The pod', rows: podRows }, { title: 'Program, streams, ports', rows: programRows }, { title: 'Environment', rows: environmentRows }, { title: 'Probes', rows: probeRows },
-  { title: 'Lifecycle hooks', rows: lifecycleRows }, { title: 'Security', rows: securityRows }, { title: 'Resources', rows: resourceRows }, { title: 'Volumes', rows: volumeRows },
+  { title: 'Lifecycle hooks', rows: lifecycleRows }, { title: 'Security', rows: securityRows }, { title: 'Resources', rows: resourceRows }, { title: 'Devices', rows: deviceRows }, { title: 'Volumes', rows: volumeRows },
+  { title: 'Corners', rows: edgeRows }, { title: 'What is told', rows: toldRows }, { title: 'Hostile names', rows: hostileRows },
 ]
 export const rows: readonly Row[] = sections.flatMap((s) => s.rows)
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from 'node:net'
+import { mallocEnv } from '../../scripts/bundle.ts'
 import { run, runOk, start } from '../../shared/host/exec.ts'
 import { readIfThere } from '../../shared/host/files.ts'
 import { startContainerd, startDockerd, testFolder, type Daemon } from './daemons.ts'
@@ -24,6 +25,8 @@ export interface ClusterOptions {
   readonly controlPlaneFlags?: readonly string[]
   readonly agentFlags?: readonly string[]
   readonly nodeName?: string
+  /** Holds everything of the cluster and of its engine, a disk of their own perhaps; a new folder where left out. */
+  readonly folder?: string
 }
 
 const sources = { controlPlane: [node, join(root, 'control-plane/main.ts')], nodeAgent: [node, join(root, 'node-agent/main.ts')] } as const
@@ -76,7 +79,7 @@ class Process {
   async start(extra: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<void> {
     const { open } = await import('node:fs/promises')
     const file = await open(this.#log, 'a')
-    const child = start([...this.#argv, ...extra], { stdio: ['ignore', file.fd, file.fd], env: { ...process.env, ...env } })
+    const child = start([...this.#argv, ...extra], { stdio: ['ignore', file.fd, file.fd], env: { ...process.env, ...mallocEnv, ...env } })
     await new Promise<void>((resolve, reject) => { child.once('spawn', () => resolve()); child.once('error', reject) })
     await file.close()
     this.#child = child
@@ -135,8 +138,10 @@ export class Cluster {
 
   /** Starts everything and waits until the node is Ready. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const dir = await testFolder('cluster')
-    const engine = options.runtime === 'docker' ? await startDockerd() : await startContainerd()
+    const dir = options.folder === undefined ? await testFolder('cluster') : join(options.folder, 'cluster')
+    await mkdir(dir, { recursive: true })
+    const at = options.folder === undefined ? undefined : join(options.folder, 'engine')
+    const engine = options.runtime === 'docker' ? await startDockerd(at) : await startContainerd(at)
     const cluster = new Cluster({ dir, apiPort: await freePort(), mqttPort: await freePort(), engine, options, slot })
     try {
       await cluster.#network()
@@ -204,6 +209,13 @@ export class Cluster {
     const result = await this.onNode(['curl', '-sS', '--max-time', '3', url])
     if (result.exitCode !== 0) throw new Error(result.stderr.toString())
     return result.stdout.toString()
+  }
+
+  /** Programs the agent has started that still run. */
+  async childrenOfAgent(): Promise<number[]> {
+    const { pid } = this.agent
+    const lists = await Promise.all((await readdir(`/proc/${pid}/task`)).map((t) => readFile(`/proc/${pid}/task/${t}/children`, 'utf8').catch(() => '')))
+    return lists.flatMap((l) => l.trim().split(' ').filter(Boolean).map(Number))
   }
 
   /** Containers of ours on the engine, running ones only, pause containers not counted. */

@@ -16,6 +16,8 @@ export interface Daemon {
   readonly pid: number
   /** SIGKILL, as a crash; its containers live on. */
   kill(): Promise<void>
+  /** Kills with it its inner daemon, its shims, whatever it has started. As a power cut would; nothing has a file in its folder open then. */
+  killAll(): Promise<void>
   /** Starts it again after {@link kill}, on the same state. */
   restart(): Promise<void>
   /** Ends it and every process and mount under its folder, and removes the folder. */
@@ -71,6 +73,16 @@ async function daemon(options: { name: string; dir: string; argv: readonly strin
   return {
     dir: options.dir, address: options.address, get pid() { return pid },
     kill: async () => { await end('SIGKILL'); await rm(options.socket, { force: true }) },
+    killAll: async () => {
+      // A layer being unpacked is a process of its own, in the store.
+      const children = await allChildrenOf(pid)
+      await end('SIGKILL')
+      await rm(options.socket, { force: true })
+      await options.inner?.killAll()
+      for (const child of children) killQuietly(child)
+      await Promise.all(children.map(gone))
+      await sweep(options.dir)
+    },
     restart: launch,
     stop: async () => {
       await end('SIGTERM')
@@ -101,6 +113,17 @@ async function sweep(dir: string): Promise<void> {
 }
 
 const childrenOf = async (pid: string): Promise<number[]> => (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')).trim().split(' ').filter(Boolean).map(Number)
+
+/** Whichever thread has started them. */
+async function allChildrenOf(pid: number): Promise<number[]> {
+  const tasks = await readdir(`/proc/${pid}/task`).catch(() => [])
+  return (await Promise.all(tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8').catch(() => '')))).flatMap((text) => text.trim().split(' ').filter(Boolean).map(Number))
+}
+
+/** Nobody tells of the end of a process that is not ours: looked for. */
+async function gone(pid: number): Promise<void> {
+  for (let i = 0; i < 500 && !/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State: Z')); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+}
 
 function killQuietly(pid: number): void {
   try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }

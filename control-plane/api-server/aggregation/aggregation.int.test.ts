@@ -132,6 +132,13 @@ describe('a server behind a Service', () => {
     await untilAvailable(NAME, (c) => c.status === 'True' && c.reason === 'Passed' && c.message === 'all checks passed')
   })
 
+  it('is asked from inside the process in the asker\'s name', async () => {
+    const metrics = cluster.api.metrics({ name: 'scaler', groups: ['system:masters'] })
+    expect(metrics.versions(GROUP)).toEqual(['v1alpha1'])
+    expect(await metrics.get(`${ROOT}/namespaces/default/flunders`)).toMatchObject({ kind: 'FlunderList' })
+    expect(extension.seen.at(-1)).toMatchObject({ method: 'GET', url: `${ROOT}/namespaces/default/flunders`, headers: { 'x-remote-user': 'scaler', 'x-remote-group': 'system:masters' } })
+  })
+
   it('is asked with our certificate and the user\'s name, and without what the client says of itself', async () => {
     const { code, text, headers } = await admin(`${ROOT}/namespaces/default/flunders/a?x=1`, { headers: { 'X-Remote-User': 'root', 'X-Remote-Extra-Scopes': 'all', Connection: 'X-Mine', 'X-Mine': 'z', 'X-Kept': 'k' } })
     expect([code, (JSON.parse(text) as { metadata: { name: string } }).metadata.name]).toEqual([200, 'a'])

@@ -103,13 +103,13 @@ export class RemoteClient implements RemoteServer {
     })
   }
 
-  /** A document for ourselves. Rejects with an Error in the words of upstream's client; redirects are not followed. `verify`: false to learn only whether somebody answers. */
-  async get(path: string, { accept, timeoutMs, verify = true }: { readonly accept: string; readonly timeoutMs: number; readonly verify?: boolean }): Promise<Answer> {
+  /** A document for ourselves. Rejects with an Error in the words of upstream's client; redirects are not followed. `verify`: false to learn only whether somebody answers; `user`: in whose name, ours unless given. */
+  async get(path: string, { accept, timeoutMs, verify = true, user = SELF }: { readonly accept: string; readonly timeoutMs: number; readonly verify?: boolean; readonly user?: User }): Promise<Answer> {
     const { host, port } = this.#resolve()
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
     const request = httpsRequest({
-      ...(verify ? { agent: this.#agent } : { ...this.#agent.options, agent: false, rejectUnauthorized: false }), method: 'GET', path, host, port, signal: AbortSignal.timeout(timeoutMs), headers: ['Host', authority, 'Accept', accept, 'User-Agent', 'kube-aggregator', ...headersOfUser(SELF)],
+      ...(verify ? { agent: this.#agent } : { ...this.#agent.options, agent: false, rejectUnauthorized: false }), method: 'GET', path, host, port, signal: AbortSignal.timeout(timeoutMs), headers: ['Host', authority, 'Accept', accept, 'User-Agent', 'kube-aggregator', ...headersOfUser(user)],
     }, (answer) => {
       const chunks: Buffer[] = []
       let size = 0

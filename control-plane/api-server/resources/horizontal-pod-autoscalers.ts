@@ -4,7 +4,6 @@ import type { Column } from './definition.ts'
 import { metricsText } from './hpa-metrics-text.ts'
 import { defaultAutoscaler, validateAutoscaler, validateAutoscalerStatus } from './hpa-rules.ts'
 import { carryOverParts } from './spec-and-status.ts'
-import { storedOnly } from './stored-only.ts'
 
 type Autoscaler = HorizontalPodAutoscaler
 
@@ -22,7 +21,6 @@ export const horizontalPodAutoscalers = define<Autoscaler>({
   group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers', kind: 'HorizontalPodAutoscaler', namespaced: true, schema: 'autoscaling-v2.HorizontalPodAutoscaler',
   shortNames: ['hpa'], categories: ['all'], subresources: { status: true }, columns: autoscalerColumns,
   strategy: {
-    warnings: storedOnly('HorizontalPodAutoscalers'),
     default: defaultAutoscaler,
     prepareForCreate: (h) => { h.status = { desiredReplicas: 0, currentReplicas: 0 } },
     prepareForUpdate: carryOverParts, validate: validateAutoscaler,

@@ -3,7 +3,7 @@ import type { Scale } from '../../../shared/api/autoscaling-v1.ts'
 import type { LabelSelector } from '../../../shared/api/meta-v1.ts'
 import type { KubeObject, Stored } from '../../../shared/api/object.ts'
 import { apiVersionOf } from '../../../shared/api/object.ts'
-import { badRequest } from '../../../shared/base/errors.ts'
+import { badRequest, isNotFound, notFound } from '../../../shared/base/errors.ts'
 import { copyJson } from '../../../shared/values/json-value.ts'
 import { formatSelector, selectorOf, selectorOfLabels } from '../../../shared/values/selector.ts'
 import { invalid } from '../encode/validation-status.ts'
@@ -16,6 +16,7 @@ import { mutate } from '../verbs/mutate.ts'
 import { APPLY } from '../verbs/patch-document.ts'
 import type { PatchRequest } from '../verbs/patch.ts'
 import { patchedObject } from '../verbs/patch.ts'
+import { readObject } from '../verbs/read.ts'
 import type { Written } from '../verbs/stored-form.ts'
 import { askedOf, inVersion, throughVersion } from '../verbs/versions.ts'
 
@@ -41,12 +42,27 @@ function selectorText(selector: unknown): string {
   return formatSelector(selectorOfLabels(selector as Record<string, string>))
 }
 
-export function scaleOf(mapping: ScaleMapping, object: Stored<KubeObject>): Scale {
+function scaleOf(mapping: ScaleMapping, object: Stored<KubeObject>): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   const selector = selectorText(at(object, mapping.selector))
   return {
     kind: 'Scale', apiVersion: 'autoscaling/v1', metadata: { name, ...(namespace ? { namespace } : {}), uid, resourceVersion, creationTimestamp },
     spec: { replicas: Number(at(object, mapping.specReplicas) ?? 0) }, status: { replicas: Number(at(object, mapping.statusReplicas) ?? 0), ...(selector ? { selector } : {}) },
+  }
+}
+
+/** How upstream's registries name what they do not find; the others name the object. */
+const missing: Readonly<Record<string, { readonly group: string; readonly resource: string }>> = {
+  'apps/deployments': { group: 'apps', resource: 'deployments/scale' }, 'apps/replicasets': { group: 'apps', resource: 'replicasets/scale' }, '/replicationcontrollers': { group: 'autoscaling', resource: 'replicationcontrollers/scale' },
+}
+
+export async function readScale(ctx: ApiContext, target: Target, mapping: ScaleMapping): Promise<Scale> {
+  const { group, resource } = askedOf(target)
+  const named = missing[`${group}/${resource}`]
+  try {
+    return scaleOf(mapping, await inVersion(askedOf(target), readObject(ctx, target)) as Stored<KubeObject>)
+  } catch (e) {
+    throw named && isNotFound(e) ? notFound({ ...named, name: target.name }) : e
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Pod } from '../../../shared/api/core-v1.ts'
-import { evictionMessage, look, noPressure, refusal, victim, type PodUsage } from './plan.ts'
-import { defaultHard, parseThresholds, ThresholdError, type Readings } from './signals.ts'
+import { evictionMessage, look, noPressure, refusal, victim, type EvictionState, type PodUsage } from './plan.ts'
+import { defaultHard, parseThresholds, ThresholdError, withAllocatable, withMinimumReclaim, type Readings } from './signals.ts'
 
 const seconds = (text: string): number => Number(text.replace('s', '')) * 1000
 const Mi = 2 ** 20
@@ -38,6 +38,22 @@ describe('a look at the node', () => {
     expect(at(over.state, 330_000, readings(900)).pressures).toEqual([])
     // A soft threshold that was not met in between starts its grace anew.
     expect(at(over.state, 50_000, readings(200)).due).toBeUndefined()
+  })
+
+  it('is short of a threshold until its minimum reclaim is there as well', () => {
+    const [t] = withMinimumReclaim(parseThresholds('memory.available<100Mi', '', '', seconds), 'memory.available=50Mi')
+    const of = (before: EvictionState, available: number) => look(before, { thresholds: [t!], readings: { 'memory.available': { available: available * 2 ** 20, capacity: 2 ** 32 } }, now: 0, transition: 0 })
+    expect(of(noPressure, 120).due).toBeUndefined()
+    const short = of(noPressure, 90)
+    expect([short.due?.signal, of(short.state, 120).due?.signal, of(short.state, 151).due]).toEqual(['memory.available', 'memory.available', undefined])
+  })
+
+  it('holds for what all pods together may have as for the node', () => {
+    const all = withAllocatable(parseThresholds('memory.available<100Mi,nodefs.available<10%', 'memory.available<200Mi', 'memory.available=60s', seconds))
+    expect(all.map((t) => `${t.signal}/${t.grace}`)).toEqual(['memory.available/0', 'nodefs.available/0', 'memory.available/60000', 'allocatableMemory.available/0'])
+    const seen = look(noPressure, { thresholds: all, readings: { 'memory.available': { available: 2 ** 31, capacity: 2 ** 32 }, 'allocatableMemory.available': { available: 50 << 20, capacity: 2 ** 29 } }, now: 0, transition: 0 })
+    expect([seen.pressures, seen.due?.signal]).toEqual([['MemoryPressure'], 'allocatableMemory.available'])
+    expect(() => parseThresholds('allocatableMemory.available<1Mi', '', '', seconds)).toThrow('SIGNAL<VALUE with one of memory.available')
   })
 
   it('looks after memory before disk', () => {

@@ -2,7 +2,7 @@
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import { canonicalQuantity } from '../../../shared/values/quantity.ts'
-import { amountOf, keyOf, metBy, pressureOf, type Pressure, type Readings, type Signal, type Threshold } from './signals.ts'
+import { amountOf, isMemory, keyOf, metBy, pressureOf, type Pressure, type Readings, type Signal, type Threshold } from './signals.ts'
 
 export interface PodUsage {
   readonly pod: Pod
@@ -36,11 +36,11 @@ export const defaultTransition: Millis = 300_000
 export const noPressure: EvictionState = { since: {}, seen: {} }
 
 /** Memory before disk before process ids, upstream's `ThresholdsByEvictionPriority`. */
-const order: readonly Signal[] = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'pid.available']
+const order: readonly Signal[] = ['memory.available', 'allocatableMemory.available', 'nodefs.available', 'nodefs.inodesFree', 'pid.available']
 
 export function look(before: EvictionState, input: { thresholds: readonly Threshold[]; readings: Readings; now: Millis; transition: Millis }): Look {
   const { now } = input
-  const met = metBy(input.thresholds, input.readings)
+  const met = metBy(input.thresholds, input.readings, before.since)
   const since = Object.fromEntries(met.map((t) => [keyOf(t), before.since[keyOf(t)] ?? now]))
   const seen = { ...before.seen }
   for (const t of met) seen[pressureOf(t.signal)] = now
@@ -56,12 +56,12 @@ export const isSpared = (pod: Pod): boolean => (pod.spec?.priority ?? 0) >= syst
 /** The pod that goes first: above what it asked for before within, low priority before high, much above before little. */
 export function victim(signal: Signal, pods: readonly PodUsage[]): PodUsage | undefined {
   const priority = (p: PodUsage): number => p.pod.spec?.priority ?? 0
-  const over = (p: PodUsage): number => (signal === 'memory.available' ? p.memoryBytes - p.memoryRequest : signal === 'pid.available' ? p.pids : p.diskBytes - p.diskRequest)
+  const over = (p: PodUsage): number => (isMemory(signal) ? p.memoryBytes - p.memoryRequest : signal === 'pid.available' ? p.pids : p.diskBytes - p.diskRequest)
   const exceeds = (p: PodUsage): number => (signal === 'pid.available' ? 0 : over(p) > 0 ? 1 : 0)
   return pods.filter((p) => !isSpared(p.pod)).toSorted((a, b) => exceeds(b) - exceeds(a) || priority(a) - priority(b) || over(b) - over(a))[0]
 }
 
-const resourceOf = (signal: Signal): string => (signal === 'memory.available' ? 'memory' : signal === 'pid.available' ? 'pids' : signal === 'nodefs.available' ? 'ephemeral-storage' : 'inodes')
+export const resourceOf = (signal: Signal): string => (isMemory(signal) ? 'memory' : signal === 'pid.available' ? 'pids' : signal === 'nodefs.available' ? 'ephemeral-storage' : 'inodes')
 /** Bytes as upstream prints them, in binary units. */
 function quantity(bytes: number): string {
   const kib = Math.floor(bytes / 1024)
@@ -78,7 +78,7 @@ export function evictionMessage(threshold: Threshold, readings: Readings, usage:
   return `The node was low on resource: ${resource}. ${met}${containers.join('')}`
 }
 
-const isBytes = (signal: Signal): boolean => signal === 'memory.available' || signal === 'nodefs.available'
+const isBytes = (signal: Signal): boolean => isMemory(signal) || signal === 'nodefs.available'
 
 /** Why a pod may not come while the node is in need; undefined where it may. Source: upstream `managerImpl.Admit`. */
 export function refusal(pressures: readonly Pressure[], pod: Pod, qos: string): string | undefined {

@@ -3,7 +3,8 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import { parseQuantity, QuantityError, quantityValue } from '../../../shared/values/quantity.ts'
 
 export const signals = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'pid.available'] as const
-export type Signal = (typeof signals)[number]
+/** The last is not for anybody to set: it is what all pods together may still have, where that is enforced. */
+export type Signal = (typeof signals)[number] | 'allocatableMemory.available'
 
 /** Bytes, inodes or process ids; undefined where this machine does not say. */
 export type Readings = Readonly<Partial<Record<Signal, { readonly available: number; readonly capacity: number }>>>
@@ -16,6 +17,8 @@ export interface Threshold {
   readonly text: string
   /** How long it must be met; 0 for a hard one. */
   readonly grace: Millis
+  /** Once met, it is met until there is as much more than its value; undefined for nothing. */
+  readonly reclaim?: Threshold['value']
 }
 
 /** Upstream's defaults; `imagefs` is the file system of `nodefs` here. */
@@ -57,11 +60,27 @@ export function parseThresholds(hard: string, soft: string, softGrace: string, d
   })]
 }
 
-export const amountOf = (t: Threshold, capacity: number): number => ('amount' in t.value ? t.value.amount : Math.floor(capacity * t.value.share))
-/** Thresholds that are met by what is read now. */
-export const metBy = (thresholds: readonly Threshold[], readings: Readings): Threshold[] =>
-  thresholds.filter((t) => { const r = readings[t.signal]; return r !== undefined && r.available < amountOf(t, r.capacity) })
+/** `memory.available=50Mi`. Throws {@link ThresholdError}. */
+export function withMinimumReclaim(thresholds: readonly Threshold[], text: string): Threshold[] {
+  const reclaims = new Map(entries(text, '=').map(([signal, value]) => [signal, valueOf(signal, value)]))
+  return thresholds.map((t) => { const reclaim = reclaims.get(t.signal); return reclaim ? { ...t, reclaim } : t })
+}
+
+/** Where the pods' common cgroup has a limit, they must not meet it as the node must not meet its end: the hard threshold of memory holds for both. */
+export const withAllocatable = (thresholds: readonly Threshold[]): Threshold[] =>
+  [...thresholds, ...thresholds.filter((t) => t.signal === 'memory.available' && t.grace === 0).map((t): Threshold => ({ ...t, signal: 'allocatableMemory.available' }))]
+
+export const isMemory = (signal: Signal): boolean => signal === 'memory.available' || signal === 'allocatableMemory.available'
+
+const resolved = (v: Threshold['value'], capacity: number): number => ('amount' in v ? v.amount : Math.floor(capacity * v.share))
+export const amountOf = (t: Threshold, capacity: number): number => resolved(t.value, capacity)
+/** Thresholds that are met by what is read now; one that was met before (by {@link keyOf}) until its minimum reclaim is there as well. */
+export const metBy = (thresholds: readonly Threshold[], readings: Readings, before: Readonly<Record<string, unknown>> = {}): Threshold[] => thresholds.filter((t) => {
+  const r = readings[t.signal]
+  const more = t.reclaim && before[keyOf(t)] !== undefined && r ? resolved(t.reclaim, r.capacity) : 0
+  return r !== undefined && r.available < amountOf(t, r.capacity) + more
+})
 export const keyOf = (t: Threshold): string => `${t.signal}<${t.text}/${t.grace}`
 
 export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure'
-export const pressureOf = (signal: Signal): Pressure => (signal === 'memory.available' ? 'MemoryPressure' : signal === 'pid.available' ? 'PIDPressure' : 'DiskPressure')
+export const pressureOf = (signal: Signal): Pressure => (isMemory(signal) ? 'MemoryPressure' : signal === 'pid.available' ? 'PIDPressure' : 'DiskPressure')

@@ -6,7 +6,7 @@ import type { ContainerStats } from '../../runtime/runtime.ts'
 import { podCgroup } from '../resources/cgroup-numbers.ts'
 import { amountsOf, podAmounts } from '../resources/qos.ts'
 import type { PodUsage } from './plan.ts'
-import type { Signal } from './signals.ts'
+import { isMemory, type Signal } from './signals.ts'
 
 export interface UsageSource {
   readonly files: FileTree
@@ -26,7 +26,7 @@ async function pidsOf(files: FileTree, cgroup: string): Promise<number> {
 }
 
 export async function usageOf(signal: Signal, source: UsageSource): Promise<PodUsage[]> {
-  const stats = signal === 'memory.available' ? await source.stats() : []
+  const stats = isMemory(signal) ? await source.stats() : []
   return Promise.all(source.pods().map(async ({ pod, uid, folders }) => {
     const own = stats.filter((s) => s.podUid === uid)
     const containers = own.flatMap((s) => {

@@ -71,6 +71,8 @@ export const volumesHook = (deps: VolumeDeps): PodHook => ({
     await deps.mounter.unmountBelow(record.paths.root)
     await deps.files.remove(record.paths.memory)
     record.volumes.clear()
+    // Nobody reads the volumes of a pod that has ended; one that was evicted for its disk would else have left nothing.
+    for (const folder of ['volumes', 'volume-subpaths']) await deps.files.remove(`${record.paths.root}/${folder}`)
     if (keep === 'containers') return
     await deps.files.remove(record.paths.root)
     await deps.files.remove(record.paths.logs)

@@ -1,10 +1,11 @@
-/** Makes sure that an image is there, as the pull policy says. Source: upstream `pkg/kubelet/images/image_manager.go`. */
+/** Makes sure that an image is there, as the pull policy says, and tells of it in events. Source: upstream `pkg/kubelet/images/image_manager.go`. */
 import type { Container, Secret } from '../../../shared/api/core-v1.ts'
+import type { Millis } from '../../../shared/base/brands.ts'
 import { messageOf } from '../../../shared/base/errors.ts'
-import type { Clock } from '../../../shared/base/host.ts'
-import { RuntimeError, type Image, type Runtime } from '../../runtime/runtime.ts'
-import { bounded } from '../bounded.ts'
-import { credentialsFor } from './credentials.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
+import { RuntimeError, type Image, type PullProgress, type Runtime } from '../../runtime/runtime.ts'
+import { credentialsFor, repositoryOf, secretKeyring, type Keyring } from './credentials.ts'
+import { createDownloads } from './downloads.ts'
 
 export interface PullRequest {
   readonly container: Container
@@ -24,9 +25,16 @@ export interface Puller { ensure(request: PullRequest, signal: AbortSignal): Pro
 export interface PullerOptions {
   readonly runtime: Pick<Runtime, 'image' | 'pullImage'>
   readonly clock: Clock
+  readonly log: Log
   readonly parallel: number
   /** Registry hosts (with port) that speak plain HTTP. */
   readonly plainHttp: readonly string[]
+  /** The node's own credentials, tried after the pod's. */
+  readonly nodeKeyring: () => Promise<Keyring>
+  /** See `DownloadOptions`. Default one minute. */
+  readonly stallAfter?: Millis
+  /** A long pull tells how far it is at most so often, and each time a tenth further. Default 30 s. */
+  readonly tellEvery?: Millis
 }
 
 /** `Always` for `latest` or no tag, as the API server defaults it. */
@@ -35,7 +43,7 @@ const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `${
 
 export function createPuller(options: PullerOptions): Puller {
   const { runtime, clock } = options
-  const slot = bounded(options.parallel)
+  const downloads = createDownloads({ runtime, clock, log: options.log, parallel: options.parallel, stallAfter: options.stallAfter ?? 60_000 })
   /** Images seen present, by the reference a pod wrote. Asking the engine costs a process each. */
   const present = new Map<string, Image>()
 
@@ -53,29 +61,30 @@ export function createPuller(options: PullerOptions): Puller {
   const pull = async (request: PullRequest, reference: string, there: Image | undefined, signal: AbortSignal): Promise<PullResult> => {
     const { event } = request
     const asked = clock.monotonic()
-    return slot(async (): Promise<PullResult> => {
+    let begun = asked
+    const told = createTelling(reference, options.tellEvery ?? 30_000, clock, event)
+    try {
+      const { domain, repository } = repositoryOf(reference)
+      const auths = credentialsFor(repository, [secretKeyring(request.secrets), await options.nodeKeyring()])
+      const image = await downloads.fetch({ reference, auths, plainHttp: options.plainHttp.includes(domain) }, {
+        started() { begun = clock.monotonic(); event('Normal', 'Pulling', `Pulling image "${reference}"`) },
+        progress: told,
+      }, signal)
+      present.set(reference, image)
+      const end = clock.monotonic()
+      event('Normal', 'Pulled', `Successfully pulled image "${reference}" in ${seconds(end - begun)} (${seconds(end - asked)} including waiting). Image size: ${image.sizeBytes} bytes.`)
+      return { ok: true, image }
+    } catch (e) {
       signal.throwIfAborted()
-      event('Normal', 'Pulling', `Pulling image "${reference}"`)
-      const begun = clock.monotonic()
-      const host = reference.split('/')[0] ?? ''
-      try {
-        const image = await runtime.pullImage(reference, credentialsFor(reference, request.secrets), { plainHttp: options.plainHttp.includes(host) }, signal, () => undefined)
-        present.set(reference, image)
-        const end = clock.monotonic()
-        event('Normal', 'Pulled', `Successfully pulled image "${reference}" in ${seconds(end - begun)} (${seconds(end - asked)} including waiting). Image size: ${image.sizeBytes} bytes.`)
-        return { ok: true, image }
-      } catch (e) {
-        signal.throwIfAborted()
-        const message = messageOf(e)
-        if (there && request.ranBefore && e instanceof RuntimeError && (e.code === 'pull-failed' || e.code === 'unavailable')) {
-          event('Warning', 'Failed', `Failed to pull image "${reference}": ${message}; using the image that is present`)
-          return { ok: true, image: there }
-        }
-        event('Warning', 'Failed', `Failed to pull image "${reference}": ${message}`)
-        event('Warning', 'Failed', 'Error: ErrImagePull')
-        return { ok: false, reason: 'ErrImagePull', message, backOff: true }
+      const message = messageOf(e)
+      if (there && request.ranBefore && e instanceof RuntimeError && (e.code === 'pull-failed' || e.code === 'unavailable')) {
+        event('Warning', 'Failed', `Failed to pull image "${reference}": ${message}; using the image that is present`)
+        return { ok: true, image: there }
       }
-    })
+      event('Warning', 'Failed', `Failed to pull image "${reference}": ${message}`)
+      event('Warning', 'Failed', 'Error: ErrImagePull')
+      return { ok: false, reason: 'ErrImagePull', message, backOff: true }
+    }
   }
 
   return {
@@ -105,5 +114,21 @@ export function createPuller(options: PullerOptions): Puller {
       }
       return pull(request, reference, there, signal)
     },
+  }
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+
+/** Says how far a long pull is: ten times at most, so that a pod's other events keep their room. */
+function createTelling(reference: string, every: Millis, clock: Clock, event: PullRequest['event']): (at: PullProgress) => void {
+  let [saidAt, saidBytes, unpacking] = [clock.monotonic(), 0, false]
+  return ({ phase, doneBytes, totalBytes }) => {
+    if (unpacking || totalBytes === 0 || clock.monotonic() - saidAt < every) return
+    if (phase === 'unpacking') unpacking = true
+    else if (doneBytes - saidBytes < totalBytes / 10) return
+    saidAt = clock.monotonic()
+    saidBytes = doneBytes
+    const how = unpacking ? `${mebibytes(totalBytes)} are here and being unpacked` : `${mebibytes(doneBytes)} of ${mebibytes(totalBytes)} (${Math.floor(doneBytes / totalBytes * 100)} %)`
+    event('Normal', 'Pulling', `Pulling image "${reference}": ${how}`)
   }
 }

@@ -25,6 +25,8 @@ export class RuntimeCache {
     return { sandboxes: of(this.#sandboxes.values()), containers: of(this.#containers.values()) }
   }
 
+  containers(): readonly Container[] { return [...this.#containers.values()] }
+
   container(id: string): Container | undefined { return this.#containers.get(id) }
 
   /** Ids of the images of all containers. */

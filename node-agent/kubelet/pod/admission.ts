@@ -1,5 +1,6 @@
 /** Whether this node takes a pod that was bound to it. Pure. A pod it does not take is Failed for good with this reason. Source: upstream `pkg/kubelet/lifecycle`, `sysctl` and `security/apparmor`. */
 import type { Pod } from '../../../shared/api/core-v1.ts'
+import { hostPortsOf } from '../../host-ports.ts'
 import { refusal } from '../eviction/plan.ts'
 import type { Pressure } from '../eviction/signals.ts'
 import { qosOf } from '../resources/qos.ts'
@@ -12,6 +13,11 @@ export interface AdmissionFacts {
   readonly unsafeSysctls: readonly string[]
   /** The kernel enforces AppArmor profiles. */
   readonly appArmor: boolean
+  /** The engine can leave out the groups that an image gives a user. */
+  readonly strictGroups: boolean
+  readonly maxPods: number
+  /** Pods that the node has taken, which are not over. */
+  readonly neighbours: readonly Pod[]
   /** What the node is short of. */
   readonly pressures: readonly Pressure[]
 }
@@ -39,14 +45,26 @@ function forbiddenSysctl(pod: Pod, allowed: readonly string[]): string | undefin
 const wantsAppArmor = (pod: Pod): boolean =>
   [pod.spec?.securityContext?.appArmorProfile, ...allContainers(pod).map((c) => c.securityContext?.appArmorProfile)].some((p) => p?.type === 'Localhost' || p?.type === 'RuntimeDefault')
 
+/** Two pods want one port of one address of the node. */
+function takenPort(pod: Pod, neighbours: readonly Pod[]): boolean {
+  const wanted = hostPortsOf(pod, '')
+  if (wanted.length === 0) return false
+  const taken = neighbours.flatMap((n) => hostPortsOf(n, ''))
+  return wanted.some((w) => taken.some((t) => t.hostPort === w.hostPort && t.protocol === w.protocol && (t.hostIP === w.hostIP || t.hostIP === '' || w.hostIP === '')))
+}
+
 /** Undefined where the pod is taken. */
 export function reject(pod: Pod, facts: AdmissionFacts): Rejection | undefined {
   if (pod.spec?.os?.name && pod.spec.os.name !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }
   const sysctl = forbiddenSysctl(pod, facts.unsafeSysctls)
   if (sysctl) return { reason: 'SysctlForbidden', message: sysctl }
   if (!facts.appArmor && wantsAppArmor(pod)) return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }
+  if (!facts.strictGroups && pod.spec?.securityContext?.supplementalGroupsPolicy === 'Strict') return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' }
   const short = refusal(facts.pressures, pod, qosOf(pod))
   if (short) return { reason: 'Evicted', message: short }
+  if (takenPort(pod, facts.neighbours)) return { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" }
+  const { length } = facts.neighbours
+  if (length >= facts.maxPods) return { reason: 'OutOfpods', message: `Node didn't have enough resource: pods, requested: 1, used: ${length}, capacity: ${facts.maxPods}` }
   const room = judgeResize(pod, facts.room)
   if (room.at === 'accepted') return undefined
   const [, resource = '', requested = '', used] = /: (\w+), requested: (\d+)(?:, used: (\d+))?/.exec(room.message) ?? []

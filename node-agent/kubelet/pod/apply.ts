@@ -11,6 +11,7 @@ import type { DesiredState } from '../../link/link.ts'
 import { RuntimeError, type Runtime } from '../../runtime/runtime.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
 import type { Slots } from '../bounded.ts'
+import type { Devices } from '../devices/devices.ts'
 import { HookError, setUpAll, tearDownAll, type PodHook } from '../hooks/hook.ts'
 import { setUpVolumes, type VolumeDeps } from '../hooks/volumes.ts'
 import type { Puller } from '../images/puller.ts'
@@ -19,7 +20,7 @@ import { advance, firstDelay } from './backoff.ts'
 import { ConfigError, containerSpec } from './container-spec.ts'
 import { noLimit, runLifecycleHook, type HookTarget } from './lifecycle-hooks.ts'
 import { minimumGrace, newestContainer, type Step, type StepMap, type StopCause } from './plan.ts'
-import { containerNamed, fieldPathOf, formatPod, type StoredPod } from './pod-facts.ts'
+import { containerNamed, fieldPathOf, formatPod, isChanged, type StoredPod } from './pod-facts.ts'
 import type { PodRecord } from './record.ts'
 import { unsupportedFields } from './security.ts'
 
@@ -32,6 +33,7 @@ export interface ApplyDeps {
   readonly puller: Puller
   readonly hooks: readonly (readonly PodHook[])[]
   readonly volumes: VolumeDeps
+  readonly devices: Pick<Devices, 'give'>
   readonly memoryCapacity: number
   readonly recursiveReadOnly: boolean
   hostIP(): string
@@ -50,7 +52,9 @@ export type Executors = { readonly [K in keyof StepMap]: (record: PodRecord, pod
 
 function stopMessage(name: string, cause: StopCause): string {
   if (cause === 'postStart') return 'FailedPostStartHook'
+  if (cause === 'changed') return `Container ${name} definition changed, will be restarted`
   if (cause === 'resize') return `Container ${name} resize requires restart`
+  if (cause === 'device') return `Container ${name} has lost its device, will be stopped`
   return cause === 'liveness' || cause === 'startup' ? `Container ${name} failed ${cause} probe, will be restarted` : `Stopping container ${name}`
 }
 
@@ -146,11 +150,18 @@ function pull(deps: ApplyDeps, record: PodRecord, pod: StoredPod, name: string):
   if (!container) return
   const { clock, log } = deps.host
   record.images.set(name, { at: 'pulling' })
-  const secrets = (pod.spec?.imagePullSecrets ?? []).flatMap((s) => deps.desired.get<Secret>('Secret', record.ref.namespace, s.name ?? '') ?? [])
+  const named = (pod.spec?.imagePullSecrets ?? []).flatMap((s) => s.name || [])
+  const secrets = named.flatMap((s) => deps.desired.get<Secret>('Secret', record.ref.namespace, s) ?? [])
   const ranBefore = newestContainer(deps.cache.pod(record.ref.uid).containers, name) !== undefined || (record.firstAttempt.get(name) ?? 0) > 0
   const event = (type: 'Normal' | 'Warning', reason: string, message: string): void => deps.event(record, type, reason, message, fieldPathOf(pod, name))
+  if (secrets.length < named.length) {
+    const missing = named.filter((s) => !deps.desired.get<Secret>('Secret', record.ref.namespace, s))
+    deps.event(record, 'Warning', 'FailedToRetrieveImagePullSecret', `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`)
+  }
   const done = async (): Promise<void> => {
     const result = await deps.puller.ensure({ container, secrets, ranBefore, event }, record.abort.signal)
+    // The pod may name another by now: that one is asked for next.
+    if (containerNamed(record.pod ?? pod, name)?.image !== container.image) { record.images.delete(name); return }
     if (result.ok) {
       record.images.set(name, { at: 'ready', id: result.image.id })
       record.resolved.set(name, result.image)
@@ -178,11 +189,15 @@ async function start(deps: ApplyDeps, record: PodRecord, pod: StoredPod, step: S
   const { sandboxId } = record.setup
   const path = fieldPathOf(pod, name)
   const before = newestContainer(deps.cache.pod(record.ref.uid).containers, name)
-  if (before?.state === 'exited') record.backoff.set(name, advance(record.backoff.get(name), record.endedAt.get(before.id) ?? clock.monotonic(), clock.monotonic()))
+  if (before?.state === 'exited' && isChanged(pod, container, before)) record.backoff.delete(name)
   try {
     const namespace = record.ref.namespace
+    const given = await deps.devices.give(record.ref.uid, container)
+    // Waiting for a device is no crash.
+    if (!given.ok) throw new ConfigError(given.message)
+    if (before?.state === 'exited') record.backoff.set(name, advance(record.backoff.get(name), record.endedAt.get(before.id) ?? clock.monotonic(), clock.monotonic()))
     const spec = await containerSpec({
-      record, pod, container, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, mounter: deps.volumes.mounter, recursiveReadOnly: deps.recursiveReadOnly, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
+      record, pod, container, given, attempt: step.attempt, image, facts: deps.factsOf(record), files: deps.files, mounter: deps.volumes.mounter, recursiveReadOnly: deps.recursiveReadOnly, memoryCapacity: deps.memoryCapacity, seccompDir: deps.seccompDir, ...targetOf(deps, record, pod, name),
       sources: {
         configMap: (n) => deps.desired.get<ConfigMap>('ConfigMap', namespace, n), secret: (n) => deps.desired.get<Secret>('Secret', namespace, n),
         services: deps.desired.list<Service>('Service'),

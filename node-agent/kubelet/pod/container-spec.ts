@@ -3,6 +3,7 @@ import type { Container, VolumeMount } from '../../../shared/api/core-v1.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { ContainerSpec, Device, Image, Mount } from '../../runtime/runtime.ts'
 import { expand } from '../env/expand.ts'
+import type { Given } from '../devices/devices.ts'
 import { makeEnvironment, type EnvSources } from '../env/environment.ts'
 import type { PodRuntimeFacts } from '../env/field-ref.ts'
 import { containerLimits } from '../resources/cgroup-numbers.ts'
@@ -24,6 +25,7 @@ export interface SpecInput {
   readonly container: Container
   readonly attempt: number
   readonly image: Image
+  readonly given: Given
   readonly sources: EnvSources
   readonly facts: PodRuntimeFacts
   readonly files: FileTree
@@ -102,7 +104,7 @@ function volumeDevices({ record, container }: SpecInput): Device[] {
 
 /** Throws {@link ConfigError}. */
 export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
-  const { pod, container, attempt, image, record } = input
+  const { pod, container, attempt, image, record, given } = input
   const environment = makeEnvironment(pod, container, input.sources, input.facts)
   if (!environment.ok) throw new ConfigError(environment.message)
   const security = securityOf(pod, container, image.user, input.seccompDir)
@@ -111,8 +113,10 @@ export async function containerSpec(input: SpecInput): Promise<ContainerSpec> {
   const lookup = (name: string): string | undefined => values.get(name)
   const argv = (list: readonly string[] | undefined): string[] | undefined => (list?.length ? list.map((a) => expand(a, lookup)) : undefined)
   return {
-    name: container.name, attempt, image: image.id, command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
-    env: environment.env, mounts: await mountsOf(input, lookup), devices: volumeDevices(input), resources: containerLimits(container), security: security.options,
+    name: container.name, attempt, image: image.id, imageName: container.image ?? '', command: argv(container.command), args: argv(container.args), workingDir: container.workingDir || undefined,
+    // Of one name the pod's own wins.
+    env: [...given.env, ...environment.env], mounts: [...await mountsOf(input, lookup), ...given.mounts], devices: [...volumeDevices(input), ...given.devices], resources: containerLimits(container),
+    security: { ...security.options, supplementalGroups: [...new Set([...security.options.supplementalGroups, ...given.groups])] },
     oomScoreAdj: oomScoreAdj(pod, container, input.memoryCapacity), stdin: container.stdin ?? false, stdinOnce: container.stdinOnce ?? false, tty: container.tty ?? false,
     ...(input.pidOf === undefined ? {} : { pidOf: input.pidOf }), logPath: record.paths.log(container.name, attempt),
   }

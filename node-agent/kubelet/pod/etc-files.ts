@@ -49,8 +49,17 @@ export function parseResolvConf(text: string): Resolver {
 
 const unique = (list: readonly string[]): string[] => [...new Set(list)]
 
-/** glibc reads three servers; upstream allows 32 search domains. */
-export function resolvConf(pod: Pod, node: string, dns: DnsConfig): string {
+/** What resolvers read: three servers, and of search domains 32 in 2048 characters. Source: upstream `MaxDNSNameservers`, `MaxDNSSearchPaths`, `MaxDNSSearchListChars`. */
+const limits = { servers: 3, searches: 32, searchChars: 2048 }
+
+function fitting(searches: readonly string[]): string[] {
+  const out = searches.slice(0, limits.searches)
+  while (out.join(' ').length > limits.searchChars) out.pop()
+  return out
+}
+
+/** `exceeded`: what had to be left out, in the words of upstream's DNSConfigForming. */
+export function resolvConf(pod: Pod, node: string, dns: DnsConfig): { readonly text: string; readonly exceeded: readonly string[] } {
   const host = parseResolvConf(node)
   const wanted = pod.spec?.dnsPolicy ?? 'ClusterFirst'
   const cluster = dns.servers.length > 0 && (wanted === 'ClusterFirstWithHostNet' || (wanted === 'ClusterFirst' && !pod.spec?.hostNetwork))
@@ -64,10 +73,14 @@ export function resolvConf(pod: Pod, node: string, dns: DnsConfig): string {
   const options = new Map<string, string>()
   for (const o of base.options) options.set(o.split(':')[0]!, o)
   for (const o of extra?.options ?? []) options.set(o.name ?? '', o.value === undefined ? o.name ?? '' : `${o.name}:${o.value}`)
-  const servers = unique([...base.servers, ...(extra?.nameservers ?? [])]).slice(0, 3)
-  const searches = unique([...base.searches, ...(extra?.searches ?? [])]).slice(0, 32)
-  return [
+  const [allServers, allSearches] = [unique([...base.servers, ...(extra?.nameservers ?? [])]), unique([...base.searches, ...(extra?.searches ?? [])])]
+  const [servers, searches] = [allServers.slice(0, limits.servers), fitting(allSearches)]
+  const text = [
     ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []), ...servers.map((s) => `nameserver ${s}`),
     ...(options.size > 0 ? [`options ${[...options.values()].join(' ')}`] : []), '',
   ].join('\n')
+  return { text, exceeded: [
+    ...(servers.length < allServers.length ? [`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(' ')}`] : []),
+    ...(searches.length < allSearches.length ? [`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`] : []),
+  ] }
 }

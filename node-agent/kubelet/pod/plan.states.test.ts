@@ -30,18 +30,18 @@ type State = (typeof states)[number]
 const kinds: Readonly<Record<Exclude<State, 'none'>, [Container['state'], number]>> = { created: ['created', 0], running: ['running', 0], done: ['exited', 0], failed: ['exited', 1] }
 
 interface Case {
-  readonly policy: string; readonly sandbox: 'none' | 'ready' | 'dead' | 'replaced'; readonly setup: boolean; readonly init: State; readonly side: State; readonly main: State
-  readonly intent: 'run' | 'end' | 'failed'; readonly image: 'none' | 'ready' | 'pulling'; readonly mark: 'none' | 'stopping' | 'unhealthy' | 'hook' | 'hook-failed' | 'backoff'
+  readonly policy: string; /** `behind`: replaced, and the containers are those of the one before. */ readonly sandbox: 'none' | 'ready' | 'dead' | 'replaced' | 'behind'; readonly setup: boolean; readonly init: State; readonly side: State; readonly main: State
+  readonly intent: 'run' | 'end' | 'failed'; readonly image: 'none' | 'ready' | 'pulling'; readonly mark: 'none' | 'stopping' | 'stopping-unhealthy' | 'unhealthy' | 'hook' | 'hook-failed' | 'backoff'
 }
 
 function* everyCase(): Generator<Case> {
-  for (const policy of ['Always', 'OnFailure', 'Never']) for (const sandbox of ['none', 'ready', 'dead', 'replaced'] as const) for (const setup of [true, false]) {
+  for (const policy of ['Always', 'OnFailure', 'Never']) for (const sandbox of ['none', 'ready', 'dead', 'replaced', 'behind'] as const) for (const setup of [true, false]) {
     if (setup && (sandbox === 'none' || sandbox === 'dead')) continue
     for (const init of states) for (const side of states) for (const main of states) {
       if (sandbox === 'none' && (init !== 'none' || side !== 'none' || main !== 'none')) continue
       // In a sandbox that died nothing runs.
       if (sandbox === 'dead' && [init, side, main].includes('running')) continue
-      for (const intent of ['run', 'end', 'failed'] as const) for (const image of ['none', 'ready', 'pulling'] as const) for (const mark of ['none', 'stopping', 'unhealthy', 'hook', 'hook-failed', 'backoff'] as const) {
+      for (const intent of ['run', 'end', 'failed'] as const) for (const image of ['none', 'ready', 'pulling'] as const) for (const mark of ['none', 'stopping', 'stopping-unhealthy', 'unhealthy', 'hook', 'hook-failed', 'backoff'] as const) {
         if (mark !== 'none' && mark !== 'backoff' && main !== 'running') continue
         yield { policy, sandbox, setup, init, side, main, intent, image, mark }
       }
@@ -52,16 +52,16 @@ function* everyCase(): Generator<Case> {
 const now = 1_000_000
 
 function inputOf(c: Case): PlanInput {
-  const current = c.sandbox === 'replaced' ? 1 : 0
-  const sandboxes = c.sandbox === 'none' ? [] : c.sandbox === 'replaced' ? [sandboxOf(0, 'not-ready'), sandboxOf(1, 'ready')] : [sandboxOf(0, c.sandbox === 'ready' ? 'ready' : 'not-ready')]
-  const of = (name: Name, state: State): Container[] => (state === 'none' ? [] : [containerOf(name, 2, current, ...kinds[state])])
+  const [current, holder] = [c.sandbox === 'replaced' || c.sandbox === 'behind' ? 1 : 0, c.sandbox === 'replaced' ? 1 : 0]
+  const sandboxes = c.sandbox === 'none' ? [] : current === 1 ? [sandboxOf(0, 'not-ready'), sandboxOf(1, 'ready')] : [sandboxOf(0, c.sandbox === 'ready' ? 'ready' : 'not-ready')]
+  const of = (name: Name, state: State): Container[] => (state === 'none' ? [] : [containerOf(name, 2, holder, ...kinds[state])])
   const containers = [...of('init', c.init), ...of('side', c.side), ...of('main', c.main)]
   const image = c.image === 'ready' ? { at: 'ready', id: 'i' } as const : c.image === 'pulling' ? { at: 'pulling' } as const : undefined
   return {
     pod: podOf(c.policy), intent: c.intent === 'end' ? 'end' : 'run', failed: c.intent === 'failed', sandboxes, containers, endedAt: Object.fromEntries(containers.map((x) => [x.id, now - 1000])),
     setup: c.setup ? { at: 'done', sandboxId: `s${current}` } : { at: 'none' }, images: image ? { init: image, side: image, main: image } : {},
     backoff: c.mark === 'backoff' ? { main: { delay: 10_000, lastUpdate: now - 2000 } } : {}, startRetryAt: {},
-    probes: c.mark === 'unhealthy' ? { 'main-2': { liveness: 'failure', readiness: 'unknown', startup: 'unknown' } } : {}, stopping: c.mark === 'stopping' ? { 'main-2': now + 5000 } : {},
+    probes: c.mark.endsWith('unhealthy') ? { 'main-2': { liveness: 'failure', readiness: 'unknown', startup: 'unknown' } } : {}, stopping: c.mark.startsWith('stopping') ? { 'main-2': now + 5000 } : {},
     postStart: c.mark === 'hook' ? { 'main-2': 'running' } : c.mark === 'hook-failed' ? { 'main-2': 'failed' } : {}, preStops: {}, endingSince: c.intent === 'run' ? undefined : now - 1000, grace: 30_000, applied: {}, resizeRetryAt: undefined,
     firstAttempt: {}, startedAt: 0, released: 'no', volumesStale: false, now,
   }
@@ -206,5 +206,18 @@ describe('whatever happens on the way', () => {
       expect(live(model, 'end', after, () => false)).toBe(true)
       expect([model.duplicate, model.sandboxes, model.containers]).toEqual([false, [], []])
     }), { numRuns: 3000 })
+  })
+
+  it('a pod that ends by itself is never begun again, and comes to rest', () => {
+    fc.assert(fc.property(fc.constantFrom('Never', 'OnFailure'), fates, (policy, before) => {
+      const model = new Model(podOf(policy))
+      live(model, 'run', before, isUp(model))
+      const main = newestContainer(model.containers, 'main')
+      if (main) model.end(main.id, 0)
+      const over = outcome(model.pod, model.containers) !== undefined
+      const last = newestContainer(model.containers, 'main')?.attempt
+      const rests = live(model, 'run', [], () => { const plan = planPod(model.input('run')); return plan.steps.length === 0 && plan.ended && !model.containers.some((c) => c.state === 'running') })
+      if (over) expect([rests, newestContainer(model.containers, 'main')?.attempt]).toEqual([true, last])
+    }), { numRuns: 2000 })
   })
 })

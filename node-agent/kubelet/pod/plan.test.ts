@@ -18,6 +18,8 @@ const input = (parts: Partial<PlanInput> = {}): PlanInput => ({
 const brief = (steps: readonly Step[]): string[] => steps.map((s) => ('container' in s ? `${s.do} ${s.container}${'attempt' in s ? `/${s.attempt}` : ''}` : 'attempt' in s ? `${s.do} ${s.attempt}` : s.do))
 
 const none = { at: 'none' } as const
+const sized = pod({ containers: [{ name: 'a', image: 'i', resources: { limits: { cpu: '1' } } }] })
+const debugged = pod({ ephemeralContainers: [{ name: 'dbg', image: 'i' }] })
 const cases: readonly [string, Partial<PlanInput>, string[]][] = [
   ['nothing there', { sandboxes: [], setup: none, images: {} }, ['pull a', 'setUp 0']],
   ['sandbox made, image there', {}, ['start a/0']],
@@ -47,6 +49,17 @@ const cases: readonly [string, Partial<PlanInput>, string[]][] = [
   ['postStart running, next container waits', { pod: pod({ containers: [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }] }), images: { b: { at: 'ready', id: 'i' } }, containers: [container('a', 0)], postStart: { 'a-0': 'running' } }, []],
   ['postStart over, next container starts', { pod: pod({ containers: [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }] }), images: { b: { at: 'ready', id: 'i' } }, containers: [container('a', 0)] }, ['start b/0']],
   ['postStart failed', { containers: [container('a', 0)], postStart: { 'a-0': 'failed' } }, ['stop a']],
+  ['one of two done, policy Never', { pod: pod({ restartPolicy: 'Never', containers: [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }] }), containers: [exited('a', 0, 0), container('b', 0)] }, []],
+  ['another image, policy Never', { pod: pod({ restartPolicy: 'Never', containers: [{ name: 'a', image: 'i:2' }] }), containers: [container('a', 0)] }, ['stop a']],
+  ['stopped for another image, policy Never', { pod: pod({ restartPolicy: 'Never', containers: [{ name: 'a', image: 'i:2' }] }), containers: [exited('a', 0, 143)] }, ['start a/1']],
+  ['the same image by its whole name', { pod: pod({ containers: [{ name: 'a', image: 'docker.io/library/i:latest' }] }), containers: [container('a', 0)] }, []],
+  ['an init container of another image', { pod: pod({ initContainers: [{ name: 'i1', image: 'i:2' }] }), containers: [container('i1', 0)] }, []],
+  ['liveness failed of one that is stopped already', { pod: pod({ containers: [{ name: 'a', image: 'i', livenessProbe: {} }] }), containers: [container('a', 0)], stopping: { 'a-0': 110_000 }, probes: { 'a-0': { liveness: 'failure', readiness: 'unknown', startup: 'unknown' } } }, []],
+  ['resized', { pod: sized, containers: [container('a', 0)], applied: { 'a-0': {} } }, ['resize a']],
+  ['resized while it is stopped', { pod: sized, containers: [container('a', 0)], applied: { 'a-0': {} }, stopping: { 'a-0': 110_000 } }, []],
+  ['a container that still runs in the sandbox that was replaced', { sandboxes: [sandbox(0, 'not-ready'), sandbox(1)], setup: { at: 'done', sandboxId: 's1' }, containers: [container('a', 0)] }, []],
+  ['a debugger that has ended', { pod: debugged, containers: [container('a', 0), exited('dbg', 0, 1)], images: { dbg: { at: 'ready', id: 'i' } } }, []],
+  ['over and released', { pod: pod({ restartPolicy: 'Never' }), containers: [exited('a', 0, 0)], released: 'containers-kept' }, []],
   ['volumes stale', { volumesStale: true, containers: [container('a', 0)] }, ['refreshVolumes']],
 ]
 
@@ -56,6 +69,19 @@ describe('planPod', () => {
   it('is gone only when nothing is left and everything was given back', () => {
     expect(planPod(input({ intent: 'end', sandboxes: [], released: 'all' }))).toMatchObject({ gone: true, steps: [] })
     expect(planPod(input({ intent: 'end', released: 'all' })).gone).toBe(false)
+  })
+
+  it.each<[string, Partial<PlanInput>, number]>([
+    ['a set-up that failed', { setup: { at: 'failed', retryAt: 101_000 } }, 101_000],
+    ['a start that failed', { startRetryAt: { a: 102_000 } }, 102_000],
+    ['a pull that failed', { images: { a: { at: 'failed', reason: 'ErrImagePull', message: '', since: 90_000, retryAt: 103_000 } } }, 103_000],
+    ['a crash', { containers: [exited('a', 0, 1)], endedAt: { 'a-0': 95_000 }, backoff: { a: { delay: 10_000, lastUpdate: 90_000 } } }, 105_000],
+    ['a resize that failed', { pod: sized, containers: [container('a', 0)], applied: { 'a-0': {} }, resizeRetryAt: 106_000 }, 106_000],
+    ['a deadline', { pod: pod({ activeDeadlineSeconds: 107 }), containers: [container('a', 0)] }, 107_000],
+  ])('waits out %s, and looks again then', (_, parts, at) => {
+    const plan = planPod(input(parts))
+    expect([brief(plan.steps), plan.wakeAt]).toEqual([[], at])
+    expect(brief(planPod(input({ ...parts, now: at })).steps)).not.toEqual([])
   })
 
   it('keeps order among init containers and sidecars', () => {

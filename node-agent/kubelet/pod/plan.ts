@@ -8,7 +8,7 @@ import type { Container, Sandbox } from '../../runtime/runtime.ts'
 import { isSidecar } from '../resources/qos.ts'
 import { resizeOf } from '../resources/resize.ts'
 import { goDuration, retryAt, type BackoffEntry } from './backoff.ts'
-import { containerNamed, ephemeralContainers, formatPod, gracePeriod, initContainers, mainContainers, restarts } from './pod-facts.ts'
+import { containerNamed, ephemeralContainers, formatPod, gracePeriod, initContainers, isChanged, mainContainers, restarts } from './pod-facts.ts'
 
 /** `retryAt` is monotonic. `failed` with a `retryAt` to come is a back-off. */
 export type ImageState =
@@ -47,6 +47,8 @@ export interface PlanInput {
   readonly preStops: Readonly<Record<string, true>>
   /** The cpu and memory a running container has, by id; of one that is not listed, what its spec says. */
   readonly applied: Readonly<Record<string, ResourceRequirements>>
+  /** Containers whose devices are not theirs any more, or are there under other numbers; by name. None where left out. */
+  readonly staleDevices?: readonly string[]
   /** A resize that failed may be tried again then. */
   readonly resizeRetryAt: Millis | undefined
   /** When the pod began to end; undefined before. */
@@ -66,7 +68,7 @@ export interface PlanInput {
   readonly now: Millis
 }
 
-export type StopCause = 'deleted' | 'liveness' | 'startup' | 'postStart' | 'resize' | 'ended'
+export type StopCause = 'deleted' | 'liveness' | 'startup' | 'postStart' | 'resize' | 'changed' | 'device' | 'ended'
 
 /** What a container has at least, however long its hook took; upstream's `minimumGracePeriodInSeconds`. */
 export const minimumGrace: Millis = 2000
@@ -120,6 +122,9 @@ export const newestSandbox = (sandboxes: readonly Sandbox[]): Sandbox | undefine
 export const newestContainer = (containers: readonly Container[], name: string): Container | undefined =>
   containers.reduce<Container | undefined>((best, c) => (c.name === name && (!best || c.attempt > best.attempt) ? c : best), undefined)
 
+/** By its policy; and with another image whatever the policy, as upstream. */
+const startsAgain = (pod: Pod, def: ContainerDef, ended: Container): boolean => restarts(pod, def, ended.exitCode ?? 1) || isChanged(pod, def, ended)
+
 /** The state of a pod that has ended by itself; undefined while anything runs or may start again. */
 export function outcome(pod: Pod, containers: readonly Container[]): 'succeeded' | 'failed' | undefined {
   for (const init of initContainers(pod)) {
@@ -131,7 +136,7 @@ export function outcome(pod: Pod, containers: readonly Container[]): 'succeeded'
   let failed = false
   for (const main of mainContainers(pod)) {
     const latest = newestContainer(containers, main.name)
-    if (latest?.state !== 'exited' || restarts(pod, main, latest.exitCode ?? 1)) return undefined
+    if (latest?.state !== 'exited' || startsAgain(pod, main, latest)) return undefined
     failed ||= latest.exitCode !== 0
   }
   return failed ? 'failed' : 'succeeded'
@@ -216,7 +221,7 @@ function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDe
     // Containers start one after the other, and a postStart hook is part of the start: upstream's, and what service meshes rely on.
     if (latest?.state === 'running' && input.postStart[latest.id] === 'running') return out
     if (latest?.state === 'running') continue
-    if (before?.state === 'exited' && !restarts(pod, main, before.exitCode ?? 1)) continue
+    if (before?.state === 'exited' && !startsAgain(pod, main, before)) continue
     out.push(main)
   }
   return out
@@ -225,7 +230,7 @@ function candidates(input: PlanInput, sandbox: Sandbox | undefined): ContainerDe
 /** Started once, whatever the others do, and never again. */
 const unstartedEphemeral = (input: PlanInput): ContainerDef[] => ephemeralContainers(input.pod).filter((c) => newestContainer(input.containers, c.name) === undefined)
 
-/** Containers that must be restarted: their probe says so, their hook failed, their new size needs it. */
+/** Containers that must be restarted: they have another image now, their probe says so, their hook failed, their device is another, their new size needs it. */
 function unhealthy(input: PlanInput): Step[] {
   return input.containers.filter(isRunning).flatMap((c): Step[] => {
     const def = containerNamed(input.pod, c.name)
@@ -236,6 +241,8 @@ function unhealthy(input: PlanInput): Step[] {
       return [{ do: 'stop', id: c.id, container: c.name, grace, until: input.now + grace, cause }]
     }
     if (!def || input.stopping[c.id] !== undefined) return []
+    if (isChanged(input.pod, def, c)) return failing('changed', undefined)
+    if (input.staleDevices?.includes(c.name)) return failing('device', undefined)
     if (input.postStart[c.id] === 'failed') return failing('postStart', undefined)
     if (def.startupProbe && results.startup === 'failure') return failing('startup', def.startupProbe)
     if (def.livenessProbe && results.liveness === 'failure') return failing('liveness', def.livenessProbe)
@@ -277,7 +284,8 @@ function advanceContainer(input: PlanInput, def: ContainerDef, sandbox: Sandbox 
   const { now, pod } = input
   const latest = newestContainer(input.containers, def.name)
   const half = latest?.state === 'created' && latest.sandboxId === sandbox?.id
-  if (latest?.state === 'exited') {
+  // One with another image is no crash of this one.
+  if (latest?.state === 'exited' && !isChanged(pod, def, latest)) {
     const entry = input.backoff[def.name]
     const at = retryAt(entry, input.endedAt[latest.id] ?? now)
     // A container that did what it should, in a sandbox that is gone, is no crash.

@@ -27,9 +27,22 @@ export function restarts(pod: Pod, container: Container, exitCode: number): bool
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
 
+const plainName = (image: string): string => image.replace(/^docker\.io\/(library\/)?/, '').replace(/:latest$/, '')
+
+/** Whether a container was made of another image than its pod names now: the one thing of a container that may be changed. Of init containers, only sidecars follow. */
+export const isChanged = (pod: Pod, def: Container, made: { readonly image: string }): boolean =>
+  def.image !== undefined && plainName(def.image) !== plainName(made.image) && (isSidecar(def) || mainContainers(pod).includes(def))
+
 /** Time between SIGTERM and SIGKILL. */
 export const gracePeriod = (pod: Pod): Millis =>
   1000 * (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30)
+
+/**
+ * Of a pod that is desired no more: it was deleted by force, and has what upstream leaves such a one (`minimumGracePeriodInSeconds`), however long an earlier deletion would
+ * have waited. A static pod is removed with its manifest, and in its own time.
+ */
+export const graceOfRemoved = (pod: Pod): Millis =>
+  (pod.metadata?.annotations?.['kubernetes.io/config.source'] === 'file' ? gracePeriod(pod) : Math.min(2000, gracePeriod(pod)))
 
 /** `spec.containers{web}`: the field path of an Event about one container. */
 export function fieldPathOf(pod: Pod, name: string): string {

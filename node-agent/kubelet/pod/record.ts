@@ -8,11 +8,11 @@ import { firstAllocation } from '../resources/resize.ts'
 import type { BackoffEntry } from './backoff.ts'
 import type { PodPaths } from './paths.ts'
 import type { ImageState, ProbeResults, SetupState } from './plan.ts'
-import type { StoredPod } from './pod-facts.ts'
+import { allContainers, containerNamed, type StoredPod } from './pod-facts.ts'
 
 export interface Trouble { readonly reason: string; readonly message: string }
 /** Why a pod failed for good. `grace`: what its containers have to end, where it is not what the pod says. */
-export interface Failure extends Trouble { readonly grace?: Millis | undefined; /** Ended for the node's sake, and by no fault of who made it: told by the condition DisruptionTarget. */ readonly disrupted?: boolean }
+export interface Failure extends Trouble { readonly grace?: Millis | undefined; /** Ended for the node's sake, and by no fault of who made it: told by the condition DisruptionTarget. */ readonly disrupted?: boolean; /** The node never took the pod. */ readonly rejected?: boolean }
 
 export interface PodRecord {
   readonly ref: PodRef
@@ -75,5 +75,16 @@ export function createRecord(options: { ref: PodRef; paths: PodPaths; pod: Store
     ...options, desired: options.pod !== undefined, admitted: false, setup: { at: 'none' }, setupFailures: 0, ips: [], released: 'no', volumesStale: false, volumesDueAt: undefined, failed: undefined, ending: undefined,
     lastStatus: undefined, firstSeenAt: undefined, seen: false, volumes: new Map(), images: new Map(), pullBackoff: new Map(), resolved: new Map(), backoff: new Map(), startRetryAt: new Map(),
     trouble: new Map(), firstAttempt: new Map(), stopping: new Map(), postStart: new Map(), preStops: new Map(), allocation: options.pod ? firstAllocation(options.pod) : new Map(), applied: new Map(), resizePending: undefined, resizeError: undefined, endedAt: new Map(), messages: new Map(), probes: new Map(), abort: new AbortController(),
+  }
+}
+
+/** What is known of an image that a container no longer names, and how long to wait for it, is nothing to the image it names now. One that is being pulled sees for itself. */
+export function forgetImages(record: PodRecord, pod: StoredPod): void {
+  for (const { name, image } of allContainers(pod)) {
+    if (!record.pod || containerNamed(record.pod, name)?.image === image) continue
+    if (record.images.get(name)?.at !== 'pulling') record.images.delete(name)
+    record.pullBackoff.delete(name)
+    record.startRetryAt.delete(name)
+    record.trouble.delete(name)
   }
 }

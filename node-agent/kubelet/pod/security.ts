@@ -27,6 +27,7 @@ export function securityOf(pod: Pod, container: Container, imageUser: string, se
     options: {
       ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }),
       supplementalGroups: [...(all.supplementalGroups ?? []), ...(all.fsGroup === undefined ? [] : [all.fsGroup])],
+      ...(all.supplementalGroupsPolicy === 'Strict' ? { strictGroups: true } : {}),
       privileged, readOnlyRootfs: own.readOnlyRootFilesystem ?? false, noNewPrivileges: own.allowPrivilegeEscalation === false,
       addCapabilities: own.capabilities?.add ?? [], dropCapabilities: own.capabilities?.drop ?? [], seccomp,
     },

@@ -89,19 +89,6 @@ describe('HTTP', () => {
     expect(seen[0]).toMatchObject({ host: 'shop.example', 'x-probe': 'a', 'user-agent': 'kube-probe/1.33' })
   })
 
-  it('follows redirects on the same host, ten at most, and tells of one that leads elsewhere', async () => {
-    const port = await listening(createHttp((req, res) => {
-      const to: Record<string, string> = { '/moved': '/gone?x=1', '/elsewhere': 'http://other.example/', '/round': '/round', '/fine': '/ok' }
-      const location = to[req.url!]
-      res.writeHead(location ? 302 : req.url!.startsWith('/gone') ? 410 : 200, location ? { Location: location } : {}).end()
-    }))
-    const probe = (path: string) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path, headers: [] }, 2000)
-    expect(await probe('/fine')).toEqual({ ok: true, output: '' })
-    expect(await probe('/moved')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 410' })
-    expect(await probe('/elsewhere')).toEqual({ ok: true, output: 'Probe terminated redirects', warning: true })
-    expect(await probe('/round')).toEqual({ ok: false, output: 'Get "/round": stopped after 10 redirects' })
-  })
-
   it('speaks TLS without asking who answers, sends what it was told and nothing beside it', async () => {
     const { keyPem, certPem } = await createCa({ commonName: 'somebody' }, { now: Date.now(), ttl: 3_600_000 })
     const heads: string[] = []
@@ -124,6 +111,25 @@ describe('HTTP', () => {
     expect(await probe('SSH-2.0-OpenSSH\r\n')).toBe('net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-OpenSSH\\r"')
     expect(await probe('HTTP/1.1')).toBe('EOF')
     expect(await probe('HTTP/1.1 302 Found\r\n', `X: ${'x'.repeat(70_000)}`)).toBe('net/http: HTTP/1.x transport connection broken: the head of the response is too long')
+  })
+
+  it('follows redirects within the host, at most ten, and takes one to elsewhere as success', async () => {
+    const asked: string[] = []
+    const port = await listening(createHttp((req, res) => {
+      asked.push(req.url ?? '')
+      const to: Record<string, string> = { '/a/login': '../broken?x=1', '/loop': '/loop', '/away': 'http://shop.example/', '/port': `http://127.0.0.1:${port}/fine` }
+      const next = to[req.url ?? '']
+      if (next) res.writeHead(302, { Location: next }).end()
+      else res.writeHead(req.url === '/broken?x=1' ? 500 : 200).end()
+    }))
+    const probe = (path: string) => httpProbe({ scheme: 'http', host: '127.0.0.1', port, path, headers: [] }, 2000)
+    expect(await probe('/a/login')).toEqual({ ok: false, output: 'HTTP probe failed with statuscode: 500' })
+    expect(asked).toEqual(['/a/login', '/broken?x=1'])
+    expect(await probe('/port')).toEqual({ ok: true, output: '' })
+    expect(await probe('/away')).toEqual({ ok: true, output: 'Probe terminated redirects', warning: true })
+    asked.length = 0
+    expect(await probe('/loop')).toEqual({ ok: false, output: 'Get "/loop": stopped after 10 redirects' })
+    expect(asked).toHaveLength(10)
   })
 
   it('names a closed port and a server that does not answer', async () => {

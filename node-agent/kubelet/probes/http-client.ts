@@ -5,19 +5,20 @@ import { dialError } from './tcp-client.ts'
 
 export interface HttpProbe { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number; readonly path: string; readonly headers: readonly { name: string; value: string }[] }
 /** `warning`: a success that upstream tells of (event ProbeWarning), with `output`. */
-export interface ProbeAnswer { readonly ok: boolean; readonly output: string; readonly warning?: true }
+export interface ProbeAnswer { readonly ok: boolean; readonly output: string; readonly warning?: true; /** The probe could not be made, which says nothing of the container. */ readonly unknown?: boolean }
 
 /** Upstream's `RedirectChecker`: so many, and only on the same host. */
 const maxRedirects = 10
 
-/** Never rejects. Redirects are followed on the same host; one that leads elsewhere counts as an answer. */
+/** Never rejects. Redirects are followed on the same host; one that leads elsewhere counts as an answer. `timeout` is for all of it. */
 export async function httpProbe(probe: HttpProbe, timeout: Millis): Promise<ProbeAnswer> {
+  const signal = AbortSignal.timeout(timeout)
   let target = probe
   for (let followed = 0; ; followed++) {
-    const answer = await get(target, 'kube-probe/1.33', timeout)
+    const answer = await get(target, 'kube-probe/1.33', signal)
     if (answer.code === undefined) return { ok: false, output: answer.problem }
     if (answer.code < 200 || answer.code >= 400) return { ok: false, output: `HTTP probe failed with statuscode: ${answer.code}` }
-    const next = answer.code >= 300 && answer.location !== undefined ? redirected(target, answer.location) : undefined
+    const next = [301, 302, 303, 307, 308].includes(answer.code) && answer.location !== undefined ? redirected(target, answer.location) : undefined
     if (next === undefined) return answer.code >= 300 ? { ok: true, output: 'Probe terminated redirects', warning: true } : { ok: true, output: '' }
     if (followed + 1 >= maxRedirects) return { ok: false, output: `Get "${answer.location}": stopped after 10 redirects` }
     target = next
@@ -29,7 +30,7 @@ export async function httpProbe(probe: HttpProbe, timeout: Millis): Promise<Prob
  * once ignored the scheme (KEP-3386's fallback). Resolves with what went wrong, undefined where nothing did.
  */
 export async function httpHook(hook: HttpProbe, timeout: Millis): Promise<string | undefined> {
-  const first = await get(hook, 'kube-lifecycle/1.33', timeout)
+  const first = await get(hook, 'kube-lifecycle/1.33', AbortSignal.timeout(timeout))
   if (first.code === undefined && first.plain) return httpHook({ ...hook, scheme: 'http' }, timeout)
   return first.code === undefined ? first.problem : undefined
 }
@@ -55,13 +56,13 @@ function headersOf(probe: HttpProbe, agent: string): { name: string; value: stri
   return [...own, ...given, { name: 'Connection', value: 'close' }]
 }
 
-async function get(probe: HttpProbe, agent: string, timeout: Millis): Promise<Answer> {
+async function get(probe: HttpProbe, agent: string, signal: AbortSignal): Promise<Answer> {
   const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`
   const failed = (why: string, plain = false): Answer => ({ problem: `Get "${urlOf(probe)}": ${why}`, plain })
   const broken = probe.headers.find((h) => hasLineBreak(h.value) || hasLineBreak(h.name))
   if (broken) return failed(`net/http: invalid header field value for ${JSON.stringify(broken.name)}`)
   try {
-    return await getHead({ scheme: probe.scheme, host: probe.host, port: probe.port, path, headers: headersOf(probe, agent) }, timeout)
+    return await getHead({ scheme: probe.scheme, host: probe.host, port: probe.port, path, headers: headersOf(probe, agent) }, signal)
   } catch (e) {
     const error = e as NodeJS.ErrnoException
     if (e instanceof EndOfStream) return failed('EOF')

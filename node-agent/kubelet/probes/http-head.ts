@@ -4,7 +4,6 @@
  */
 import { connect, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import type { Millis } from '../../../shared/base/brands.ts'
 
 export interface HeadRequest {
   readonly scheme: 'http' | 'https'
@@ -45,14 +44,15 @@ export function parseHead(text: string): Head | undefined {
   return { code, location: /^location:[ \t]*(.*?)[ \t\r]*$/im.exec(text.slice(0, end.index))?.[1] }
 }
 
-/** Rejects with the socket's error, {@link MalformedResponse}, {@link EndOfStream}, or a `TimeoutError` after `timeout` in all. The connection is closed by then. */
-export function getHead(request: HeadRequest, timeout: Millis): Promise<Head> {
+/** Rejects with the socket's error, {@link MalformedResponse}, {@link EndOfStream}, or the reason of `signal`. The connection is closed by then. */
+export function getHead(request: HeadRequest, signal: AbortSignal): Promise<Head> {
   const { scheme, host, port, headers } = request
   return new Promise((resolve, reject) => {
     const socket: Socket = scheme === 'https' ? tlsConnect({ host, port, rejectUnauthorized: false }) : connect({ host, port })
-    const late = AbortSignal.timeout(timeout)
-    const done = (settle: () => void): void => { late.onabort = null; socket.destroy(); settle() }
-    late.onabort = () => done(() => reject(late.reason as Error))
+    const abort = (): void => done(() => reject(signal.reason as Error))
+    const done = (settle: () => void): void => { signal.removeEventListener('abort', abort); socket.destroy(); settle() }
+    signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
     let text = ''
     socket.on('data', (data: Buffer) => {
       text += data.toString('latin1')

@@ -6,6 +6,7 @@ import type { Container, Runtime } from '../../runtime/runtime.ts'
 import type { ProbeResults } from '../pod/plan.ts'
 import { containerNamed } from '../pod/pod-facts.ts'
 import type { PodRecord } from '../pod/record.ts'
+import type { ProbeTotal } from '../metrics/endpoints.ts'
 import { grpcProbe } from './grpc-client.ts'
 import { httpProbe, type ProbeAnswer } from './http-client.ts'
 import { initialState, step, type ProbeState } from './machine.ts'
@@ -13,8 +14,12 @@ import { tcpProbe } from './tcp-client.ts'
 
 type Kind = 'liveness' | 'readiness' | 'startup'
 const kinds: readonly Kind[] = ['startup', 'liveness', 'readiness']
-const titles: Readonly<Record<Kind, string>> = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' }
+const titles = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' } as const satisfies Record<Kind, string>
 const maxOutput = 10 * 1024
+/** Upstream's `maxProbeRetries`: of a probe that could not be made. */
+const attempts = 3
+/** What runc says of a program that is not there, on either engine. */
+const notStarted = /exec failed: unable to start container process/
 
 export interface ProbeDeps {
   readonly host: Host
@@ -27,7 +32,7 @@ export interface ProbeDeps {
   wake(record: PodRecord): void
 }
 
-interface Worker { timer: Disposable | undefined; state: ProbeState; stopped: boolean }
+interface Worker { timer: Disposable | undefined; state: ProbeState; stopped: boolean; readonly total: { -readonly [K in keyof ProbeTotal]: ProbeTotal[K] } }
 interface Target { readonly record: PodRecord; readonly pod: Pod; readonly def: ContainerDef; readonly container: Container }
 
 const probeOf = (def: ContainerDef, kind: Kind): Probe | undefined => (kind === 'liveness' ? def.livenessProbe : kind === 'readiness' ? def.readinessProbe : def.startupProbe)
@@ -60,13 +65,16 @@ export class ProbeSet {
       for (const kind of kinds) {
         const probe = probeOf(def, kind)
         if (!probe || (was && kind === 'startup')) continue
-        const worker: Worker = { timer: undefined, state: initialState(was && kind === 'readiness' ? 'success' : 'unknown'), stopped: false }
+        const worker: Worker = { timer: undefined, state: initialState(was && kind === 'readiness' ? 'success' : 'unknown'), stopped: false, total: { ...record.ref, pod: record.ref.name, container: container.name, kind: titles[kind], successful: 0, failed: 0 } }
         this.#workers.set(`${container.id} ${kind}`, worker)
         // Gated probes begin when the startup probe has succeeded.
-        if (kind === 'startup' || !def.startupProbe || was) this.#begin({ record, pod, def, container }, kind, probe, worker)
+        if (kind === 'startup' || !def.startupProbe || was) this.#begin({ record, pod, def, container }, kind, probe, worker, was)
       }
     }
   }
+
+  /** How often each probe that runs had which result. */
+  totals(): ProbeTotal[] { return [...this.#workers.values()].map((w) => w.total) }
 
   /** Ends all probes of a pod. */
   forget(record: PodRecord): void { for (const id of [...record.probes.keys()]) this.#drop(record, id) }
@@ -84,11 +92,15 @@ export class ProbeSet {
     this.#workers.delete(`${id} ${kind}`)
   }
 
-  /** The first probe is at once, or when the initial delay since the container's start is over. */
-  #begin(target: Target, kind: Kind, probe: Probe, worker: Worker): void {
-    const { clock } = this.#deps.host
+  /**
+   * The first probe is at once, or when the initial delay since the container's start is over. Of containers that ran before this agent (`adopted`) it is somewhere in the
+   * first period, as upstream has it after a restart: all of a full node's at once would be a burst of a hundred processes.
+   */
+  #begin(target: Target, kind: Kind, probe: Probe, worker: Worker, adopted = false): void {
+    const { clock, random } = this.#deps.host
     const age = Math.max(0, clock.now() - (target.container.startedAt ?? clock.now()))
-    this.#plan(target, kind, probe, worker, Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - age))
+    const spread = adopted ? random.float() * (probe.periodSeconds ?? 10) * 1000 : 0
+    this.#plan(target, kind, probe, worker, Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - age) + spread)
   }
 
   #plan(target: Target, kind: Kind, probe: Probe, worker: Worker, delay: number): void {
@@ -100,9 +112,16 @@ export class ProbeSet {
   }
 
   async #run(target: Target, kind: Kind, probe: Probe, worker: Worker): Promise<void> {
-    const answer = await this.#probe(target, probe)
+    let answer = await this.#probe(target, probe)
+    for (let i = 1; i < attempts && answer.unknown && !worker.stopped; i++) answer = await this.#probe(target, probe)
     if (worker.stopped) return
     const { record, container, def } = target
+    if (answer.unknown) {
+      // It says nothing of the container: an engine that is away must not have its containers restarted.
+      this.#deps.event(record, 'Unhealthy', `${titles[kind]} probe errored and resulted in unknown state: ${answer.output}`, def.name)
+      return
+    }
+    worker.total[answer.ok ? 'successful' : 'failed']++
     if (!answer.ok) this.#deps.event(record, 'Unhealthy', `${titles[kind]} probe failed: ${answer.output}`, def.name)
     else if (answer.warning) this.#deps.event(record, 'ProbeWarning', `${titles[kind]} probe warning: ${answer.output}`, def.name)
     const before = worker.state.result
@@ -133,24 +152,25 @@ export class ProbeSet {
       try {
         const result = await this.#deps.runtime.execSync(container.id, argv, timeout, maxOutput)
         if (result.timedOut) return { ok: false, output: `command timed out: "${argv.join(' ')}" timed out after ${probe.timeoutSeconds ?? 1}s` }
-        return { ok: result.exitCode === 0, output: Buffer.concat([result.stdout, result.stderr]).toString('utf8') }
+        const output = Buffer.concat([result.stdout, result.stderr]).toString('utf8')
+        return result.exitCode > 125 && notStarted.test(output) ? { ok: false, unknown: true, output } : { ok: result.exitCode === 0, output }
       } catch (e) {
-        return { ok: false, output: messageOf(e) }
+        return { ok: false, unknown: true, output: messageOf(e) }
       }
     }
     if (probe.httpGet) {
       const { port, path = '/', scheme = 'HTTP', host, httpHeaders = [] } = probe.httpGet
       const number = portOf(def, port)
-      if (number === undefined) return { ok: false, output: `couldn't find port: ${port}` }
+      if (number === undefined) return { ok: false, unknown: true, output: `strconv.Atoi: parsing ${JSON.stringify(port)}: invalid syntax` }
       const headers = httpHeaders.map((h) => ({ name: h.name ?? '', value: h.value ?? '' }))
       return (this.#deps.http ?? httpProbe)({ scheme: scheme.toUpperCase() === 'HTTPS' ? 'https' : 'http', host: host || podIP, port: number, path, headers }, timeout)
     }
     if (probe.tcpSocket) {
       const number = portOf(def, probe.tcpSocket.port)
-      if (number === undefined) return { ok: false, output: `couldn't find port: ${probe.tcpSocket.port}` }
+      if (number === undefined) return { ok: false, unknown: true, output: `strconv.Atoi: parsing ${JSON.stringify(probe.tcpSocket.port)}: invalid syntax` }
       return (this.#deps.tcp ?? tcpProbe)({ host: probe.tcpSocket.host || podIP, port: number }, timeout)
     }
     if (probe.grpc) return (this.#deps.grpc ?? grpcProbe)({ host: podIP, port: probe.grpc.port, service: probe.grpc.service ?? '' }, timeout)
-    return { ok: false, output: 'missing probe handler' }
+    return { ok: false, unknown: true, output: 'missing probe handler' }
   }
 }

@@ -15,6 +15,8 @@ export interface Cgroups {
   ensure(path: string, limits: ResourceLimits): Promise<void>
   /** Changes the limits of a cgroup that is there, in use, and may have the memory limit repeated for memory and swap together. Rejects where the kernel refuses (memory in use above the limit). */
   resize(path: string, limits: ResourceLimits): Promise<void>
+  /** Changes the weight of a cgroup that is there, and nothing else. */
+  weigh(path: string, cpuShares: number): Promise<void>
   /** Removes the cgroup and what is left below it. Resolves also where the kernel still holds it; `false` then. */
   remove(path: string): Promise<boolean>
 }
@@ -104,6 +106,11 @@ class CgroupsV1 implements Cgroups {
     for (const file of (limits.memoryBytes ?? Infinity) > before ? [...swap, limit] : [limit, ...swap]) await this.#files.write(file, text)
   }
 
+  async weigh(path: string, cpuShares: number): Promise<void> {
+    const cpu = this.#mounts.get('cpu')
+    if (cpu !== undefined) await this.#files.write(`${cpu}${path}/cpu.shares`, String(cpuShares))
+  }
+
   /** A new v1 cpuset allows no CPU and no memory node until it is told to. */
   async #cpuset(path: string): Promise<void> {
     const point = this.#mounts.get('cpuset')
@@ -145,11 +152,22 @@ class CgroupsV2 implements Cgroups {
     if (limits.cpuShares !== undefined) await set('cpu.weight', String(sharesToWeight(limits.cpuShares)))
     await set('cpu.max', `${limits.cpuQuota ?? 'max'} ${limits.cpuPeriod ?? 100_000}`)
     await set('memory.max', String(limits.memoryBytes ?? 'max'))
+    // Nobody swaps, upstream's NoSwap, whether or not there is a limit of memory.
+    await set('memory.swap.max', '0')
     if (limits.pids !== undefined) await set('pids.max', String(limits.pids))
   }
 
-  /** Every write of v2 may be made in use. */
-  resize(path: string, limits: ResourceLimits): Promise<void> { return this.ensure(path, limits) }
+  /** Every write of v2 may be made in use; but where v1 refuses a limit below what is in use, v2 would kill for it. */
+  async resize(path: string, limits: ResourceLimits): Promise<void> {
+    const used = Number((await this.#files.read(`/sys/fs/cgroup${path}/memory.current`)) ?? 0)
+    if (limits.memoryBytes !== undefined && used > limits.memoryBytes) throw new Error(`attempting to set memory limit (${limits.memoryBytes}) below current usage (${used})`)
+    await this.ensure(path, limits)
+  }
+
+  async weigh(path: string, cpuShares: number): Promise<void> {
+    const file = `/sys/fs/cgroup${path}/cpu.weight`
+    if ((await this.#files.stat(file)) !== undefined) await this.#files.write(file, String(sharesToWeight(cpuShares)))
+  }
 
   remove(path: string): Promise<boolean> { return removeTree(this.#files, `/sys/fs/cgroup${path}`, this.#log) }
 }

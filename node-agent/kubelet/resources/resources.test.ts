@@ -26,6 +26,13 @@ describe('classes', () => {
   })
   it('are killed in order when memory runs out', () => {
     const of = (p: Pod): number => oomScoreAdj(p, p.spec!.containers[0]!, 4 * 2 ** 30)
+    const sidecar: Container = { ...c({ memory: '1Mi' }), name: 's', restartPolicy: 'Always' }
+    const served: Pod = { metadata: { uid: 'u' }, spec: { containers: [c({ memory: '1Gi' }), c({ memory: '2Gi' })], initContainers: [sidecar] } }
+    expect(oomScoreAdj(served, sidecar, 4 * 2 ** 30)).toBe(750)
+    // Upstream divides whole numbers: 1000 - 333.
+    expect(oomScoreAdj(pod(c({ memory: '1Gi' })), c({ memory: '1Gi' }), 3 * 2 ** 30)).toBe(667)
+    expect(oomScoreAdj({ ...pod(c()), spec: { containers: [c()], priority: 2_000_000_001 } }, c(), 1)).toBe(1000)
+    expect(oomScoreAdj({ ...pod(c()), spec: { containers: [c()], priority: 2_000_001_000, priorityClassName: 'system-node-critical' } }, c(), 1)).toBe(-997)
     expect([of(guaranteed), of(burstable), of(pod(c())), of(pod(c({ cpu: '1' }))), of(pod(c({ memory: '4Gi' })))]).toEqual([-997, 750, 1000, 999, 3])
   })
 })

@@ -1,8 +1,10 @@
 /** What node and containers use, measured when somebody asks: a rate needs two readings, the earlier of which is kept from the last question. */
+import { availableParallelism } from 'node:os'
 import type { Host } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { NodeUsage, Usage } from '../../../shared/streams/usage.ts'
 import type { ContainerStats } from '../../runtime/runtime.ts'
+import { busyNanos, meminfo } from '../metrics/proc-files.ts'
 
 export interface ContainerName { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly startedAt: number }
 
@@ -12,17 +14,6 @@ interface Reading { readonly at: number; readonly node: Omit<Usage, 'usageNanoCo
 const youngest = 2000
 const oldest = 120_000
 const pause = 1000
-/** `USER_HZ` is 100 on every Linux we run on. */
-const nanosPerTick = 1e7
-
-/** Busy time of all processors: user, nice, system, irq, softirq, steal. */
-function busyNanos(stat: string): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? '').split(' ').map(Number)
-  return (user + nice + system + irq + softirq + steal) * nanosPerTick
-}
-
-const meminfo = (text: string, name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0) * 1024
-
 export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileTree; nodeName: string; stats(): Promise<readonly ContainerStats[]>; nameOf(containerId: string): ContainerName | undefined }): () => Promise<NodeUsage> {
   const { clock } = deps.host
   let before: Reading | undefined
@@ -44,6 +35,8 @@ export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileT
     before = last
     const nanos = (last.at - first.at) * 1e6
     const rate = (now: number, then: number | undefined): number => (then === undefined || nanos <= 0 ? 0 : Math.max(0, Math.round(((now - then) / nanos) * 1e9)))
+    // A wall clock that was set meanwhile makes an age of anything: nobody uses more than the machine has.
+    const limit = availableParallelism() * 1e9
     const uptime = Number((await deps.files.read('/proc/uptime') ?? '0').split(' ')[0]) * 1000
     return {
       node: deps.nodeName, time: time(clock.now()), windowSeconds: (last.at - first.at) / 1000, startTime: time(clock.now() - uptime), ...last.node, usageNanoCores: rate(last.node.cpuNanos, first.node.cpuNanos),
@@ -52,7 +45,10 @@ export function createUsageMeter(deps: { host: Pick<Host, 'clock'>; files: FileT
         if (!name) return []
         const { startedAt, ...rest } = name
         const then = first.containers.get(s.containerId)
-        return [{ ...rest, startTime: time(startedAt), cpuNanos: Number(s.cpuNanos), usageNanoCores: rate(Number(s.cpuNanos), then && Number(then.cpuNanos)), workingSetBytes: s.workingSetBytes, memoryBytes: s.memoryBytes }]
+        // One that is new since the reading before has used all it used since it started.
+        const age = (clock.now() - startedAt) * 1e6
+        const fresh = age > 0 ? Math.min(Math.round((Number(s.cpuNanos) / age) * 1e9), limit) : 0
+        return [{ ...rest, startTime: time(startedAt), cpuNanos: Number(s.cpuNanos), usageNanoCores: then ? rate(Number(s.cpuNanos), Number(then.cpuNanos)) : fresh, workingSetBytes: s.workingSetBytes, memoryBytes: s.memoryBytes }]
       }),
     }
   }

@@ -29,7 +29,6 @@ function initialized(input: ConditionInput): Verdict {
   const begun = input.main.some((s) => s.containerID !== undefined)
   const incomplete = input.init.filter((s, i) => (isSidecar(initContainers(input.pod)[i]!) ? !s.started : !s.ready)).map((s) => s.name)
   if (begun || incomplete.length === 0) return { status: true }
-  if (input.phase === 'Failed') return { status: false, reason: 'PodFailed', message: `containers with incomplete status: [${incomplete.join(' ')}]` }
   return { status: false, reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${incomplete.join(' ')}]` }
 }
 

@@ -1,6 +1,7 @@
 /** The status of this node. Pure. Source: upstream `pkg/kubelet/nodestatus/setters.go`. */
 import type { NodeCondition, NodeStatus } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
+import type { Amounts } from '../devices/allocation/plan.ts'
 import type { Pressure } from '../eviction/signals.ts'
 
 export interface NodeFacts {
@@ -29,13 +30,15 @@ export interface Reserve {
   /** For the system and for ourselves. */
   readonly cpuMilli: number
   readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly pids: number
   /** Kept free: the hard eviction thresholds. */
   readonly evictionMemoryBytes: number
   readonly evictionDiskBytes: number
 }
 
 /** Upstream's defaults: nothing reserved, its hard eviction thresholds kept free. */
-export const defaultReserve = (f: Pick<NodeFacts, 'diskBytes'>): Reserve => ({ maxPods: 110, cpuMilli: 0, memoryBytes: 0, evictionMemoryBytes: 100 << 20, evictionDiskBytes: f.diskBytes * 0.1 })
+export const defaultReserve = (f: Pick<NodeFacts, 'diskBytes'>): Reserve => ({ maxPods: 110, cpuMilli: 0, memoryBytes: 0, diskBytes: 0, pids: 0, evictionMemoryBytes: 100 << 20, evictionDiskBytes: f.diskBytes * 0.1 })
 
 export const allocatableOf = (f: NodeFacts, reserve: Reserve = defaultReserve(f)): { cpuMilli: number; memoryBytes: number } =>
   ({ cpuMilli: Math.max(0, f.cpus * 1000 - reserve.cpuMilli), memoryBytes: Math.max(0, f.memoryBytes - reserve.memoryBytes - reserve.evictionMemoryBytes) })
@@ -46,7 +49,7 @@ export const nodeLabels = (f: Pick<NodeFacts, 'architecture' | 'hostname'>): Rec
 
 export interface NodeImage { readonly tags: readonly string[]; readonly digests: readonly string[]; readonly sizeBytes: number }
 
-export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[] }): NodeStatus {
+export function nodeStatus(f: NodeFacts, options: { now: Millis; devices?: Amounts; previous: readonly NodeCondition[]; ready: { readonly ok: boolean; readonly message: string }; pressures?: readonly Pressure[]; reserve?: Reserve; images?: readonly NodeImage[]; strictGroups?: boolean }): NodeStatus {
   const now = `${new Date(options.now).toISOString().slice(0, 19)}Z`
   const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
     const before = options.previous.find((c) => c.type === type)
@@ -60,8 +63,8 @@ export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: reado
   const cpu = allocatable.cpuMilli % 1000 === 0 ? String(allocatable.cpuMilli / 1000) : `${allocatable.cpuMilli}m`
   return {
     addresses: [...f.addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: f.hostname }],
-    capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(reserve.maxPods) },
-    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods) },
+    capacity: { cpu: String(f.cpus), 'ephemeral-storage': kib(f.diskBytes), memory: kib(f.memoryBytes), pods: String(reserve.maxPods), ...options.devices?.capacity },
+    allocatable: { cpu, 'ephemeral-storage': String(Math.max(0, Math.floor(f.diskBytes - reserve.diskBytes - reserve.evictionDiskBytes))), memory: kib(allocatable.memoryBytes), pods: String(reserve.maxPods), ...options.devices?.allocatable },
     conditions: [
       pressure('MemoryPressure', ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
       pressure('DiskPressure', ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),
@@ -69,6 +72,7 @@ export function nodeStatus(f: NodeFacts, options: { now: Millis; previous: reado
       condition('Ready', options.ready.ok, options.ready.ok ? 'KubeletReady' : 'KubeletNotReady', options.ready.message),
     ],
     ...(options.images?.length ? { images: options.images.map((i) => ({ names: [...i.digests, ...i.tags].slice(0, 5), sizeBytes: i.sizeBytes })) } : {}),
+    features: { supplementalGroupsPolicy: options.strictGroups ?? false },
     nodeInfo: {
       architecture: f.architecture, bootID: f.bootId, containerRuntimeVersion: f.runtimeVersion, kernelVersion: f.kernelVersion, kubeProxyVersion: '', kubeletVersion: f.agentVersion,
       machineID: f.machineId, operatingSystem: 'linux', osImage: f.osImage, systemUUID: f.machineId,

@@ -1,12 +1,13 @@
 /** The status of a pod from what is observed. Pure. Source: upstream `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`) and `status/generate.go`. */
 import type { Container as ContainerDef, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, ResourceRequirements } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
-import type { Container, Sandbox } from '../../runtime/runtime.ts'
+import type { Container, Image, Sandbox } from '../../runtime/runtime.ts'
 import { newestContainer, newestSandbox, type ProbeResults } from '../pod/plan.ts'
 import { ephemeralContainers, initContainers, mainContainers } from '../pod/pod-facts.ts'
 import { isSidecar, qosOf } from '../resources/qos.ts'
 import { volumeMountStatuses } from '../volumes/recursive-read-only.ts'
 import { podConditions } from './conditions.ts'
+import { hasInitialized, lostStatus, shortened, terminatedUnseen, triedInits } from './lost-container.ts'
 
 export interface StatusInput {
   readonly pod: Pod
@@ -19,10 +20,12 @@ export interface StatusInput {
   readonly applied: Readonly<Record<string, ResourceRequirements>>
   /** Why a container that does not run does not: back-off, missing image, bad config. By name. */
   readonly waiting: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
+  /** Images as they were resolved for each container, by its name; of those that an earlier process started nothing is known. */
+  readonly images: ReadonlyMap<string, Pick<Image, 'id' | 'digests'>>
   /** What an ended container left in its termination message file, by container id. */
   readonly messages: Readonly<Record<string, string>>
   /** The pod failed for good, whatever its containers say. */
-  readonly failed: { readonly reason: string; readonly message: string } | undefined
+  readonly failed: { readonly reason: string; readonly message: string; /** The node never took it. */ readonly rejected?: boolean } | undefined
   /** Every container has ended and none starts again. */
   readonly ended: boolean
   readonly podIPs: readonly string[]
@@ -45,8 +48,9 @@ const idOf = (input: StatusInput, c: Container): string => `${input.runtimeName}
 function terminated(input: StatusInput, c: Container): ContainerState {
   const code = c.exitCode ?? 137
   const neverStarted = c.startedAt === undefined
-  const reason = code === 0 ? 'Completed' : c.oomKilled ? 'OOMKilled' : neverStarted ? (input.runtimeName === 'docker' ? 'ContainerCannotRun' : 'StartError') : 'Error'
-  const message = c.message || input.messages[c.id]
+  // A program may survive that the kernel killed one of its processes for memory, and end well: it is told all the same, as every engine does.
+  const reason = c.oomKilled ? 'OOMKilled' : code === 0 ? 'Completed' : neverStarted ? (input.runtimeName === 'docker' ? 'ContainerCannotRun' : 'StartError') : 'Error'
+  const message = [c.message, input.messages[c.id]].filter((m) => m).join(': ')
   const started = time(c.startedAt ?? 0)
   const finished = time(c.finishedAt ?? c.startedAt ?? c.createdAt)
   return {
@@ -57,6 +61,23 @@ function terminated(input: StatusInput, c: Container): ContainerState {
   }
 }
 
+/** By digest where the image came from a registry: what says which image it was, wherever it is read. */
+function imageIdOf(input: StatusInput, def: ContainerDef, c: Container): string {
+  const resolved = input.images.get(def.name)
+  if (resolved?.id === c.imageId && resolved.digests.length > 0) {
+    const repository = (def.image ?? '').replace(/@.*$/, '').replace(/:[^/:]*$/, '')
+    return resolved.digests.find((d) => `/${d}`.includes(`/${repository}@`)) ?? resolved.digests[0]!
+  }
+  const said = saidBefore(input, def.name)
+  return said?.containerID === idOf(input, c) && said.imageID ? said.imageID : c.imageId
+}
+
+/** What was told of a container last, by this process or an earlier one. */
+function saidBefore(input: StatusInput, name: string): ContainerStatus | undefined {
+  const before = input.previous ?? input.pod.status
+  return [...before?.containerStatuses ?? [], ...before?.initContainerStatuses ?? [], ...before?.ephemeralContainerStatuses ?? []].find((s) => s.name === name)
+}
+
 function containerStatus(input: StatusInput, def: ContainerDef, options: { init: boolean; defaultReason: string }): ContainerStatus {
   const latest = newestContainer(input.containers, def.name)
   const before = latest && newestContainer(input.containers.filter((c) => c.attempt < latest.attempt), def.name)
@@ -64,10 +85,13 @@ function containerStatus(input: StatusInput, def: ContainerDef, options: { init:
   const waiting = input.waiting[def.name]
   const said = waiting && { waiting: { reason: waiting.reason, ...(waiting.message ? { message: waiting.message } : {}) } }
   const running = latest?.state === 'running'
-  if (!latest || latest.state === 'created' || (running && input.postStart[latest.id] === 'running')) {
-    return { ...base, restartCount: latest?.attempt ?? 0, state: said ?? { waiting: { reason: options.defaultReason } }, lastState: before ? terminated(input, before) : {} }
+  if (!latest) {
+    return lostStatus({ ...base, state: said ?? { waiting: { reason: options.defaultReason } } }, saidBefore(input, def.name), { waits: said !== undefined, isDeleted: input.pod.metadata?.deletionTimestamp !== undefined })
   }
-  const known = { ...base, image: def.image ?? latest.image, imageID: latest.imageId, containerID: idOf(input, latest), restartCount: latest.attempt }
+  if ( latest.state === 'created' || (running && input.postStart[latest.id] === 'running')) {
+    return { ...base, restartCount: latest.attempt, state: said ?? { waiting: { reason: options.defaultReason } }, lastState: before ? terminated(input, before) : {} }
+  }
+  const known = { ...base, image: latest.image || (def.image ?? ''), imageID: imageIdOf(input, def, latest), containerID: idOf(input, latest), restartCount: latest.attempt }
   if (!running) {
     const ended = terminated(input, latest)
     // A container that waits for its next try shows why, and its end as the last state.
@@ -118,30 +142,56 @@ function phaseOf(input: StatusInput, init: readonly ContainerStatus[], main: rea
   return policy === 'Never' ? 'Failed' : 'Running'
 }
 
+/** Every container's status, by kind; none of a pod that the node never took. */
+function containerStatuses(input: StatusInput): { init: readonly ContainerStatus[]; main: readonly ContainerStatus[]; ephemeral: readonly ContainerStatus[] } {
+  const { pod } = input
+  const defaultReason = initContainers(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating'
+  const of = (def: ContainerDef, init: boolean): ContainerStatus => shortened(pod, containerStatus(input, def, { init, defaultReason }))
+  const init = initContainers(pod).map((def) => of(def, true))
+  const main = mainContainers(pod).map((def) => of(def, false))
+  const ephemeral = ephemeralContainers(pod).map((def) => of(def, false)).map((s) => ({ ...s, ready: false, started: s.state?.running ? true : false }))
+  return { init, main, ephemeral }
+}
+
+/** What is told of a pod's containers once it is over: each has ended, whether or not its end was seen. */
+function overStatuses(pod: Pod, init: readonly ContainerStatus[], main: readonly ContainerStatus[]): { init: readonly ContainerStatus[]; main: readonly ContainerStatus[] } {
+  const tried = triedInits(init)
+  return {
+    init: init.map((s, i) => (i < tried ? terminatedUnseen(s) : s)),
+    main: hasInitialized(init, main, (i) => isSidecar(initContainers(pod)[i]!)) ? main.map(terminatedUnseen) : main,
+  }
+}
+
+const byName = (a: ContainerStatus, b: ContainerStatus): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+
 /** A status as the API wants it; equal inputs give equal JSON, but for transition times of conditions that changed. */
 export function podStatus(input: StatusInput): PodStatus {
   const { pod } = input
   // After a restart of the agent only the API server still knows why the pod failed.
   const before = pod.status
   const failed = input.failed ?? (before?.phase === 'Failed' && before.reason ? { reason: before.reason, message: before.message ?? '' } : undefined)
-  const hasInit = initContainers(pod).length > 0
-  const init = initContainers(pod).map((def) => containerStatus(input, def, { init: true, defaultReason: 'PodInitializing' }))
-  const main = mainContainers(pod).map((def) => containerStatus(input, def, { init: false, defaultReason: hasInit ? 'PodInitializing' : 'ContainerCreating' }))
-  const ephemeral = ephemeralContainers(pod).map((def) => containerStatus(input, def, { init: false, defaultReason: 'ContainerCreating' })).map((s) => ({ ...s, ready: false, started: s.state?.running ? true : false }))
-  const phase = phaseOf(input, init, main)
+  const seen = containerStatuses(input)
+  const verdict = phaseOf(input, seen.init, seen.main)
+  // Whoever replaces pods that have failed begins when this one is really over, however long its containers take to end: upstream's rule (`mergePodStatus`).
+  const isEnding = input.failed !== undefined && input.containers.some((c) => c.state === 'running')
+  const said = input.previous?.phase ?? before?.phase ?? 'Pending'
+  const phase = isEnding && verdict === 'Failed' ? said : verdict
+  const { init, main } = input.ended && !input.failed?.rejected ? overStatuses(pod, seen.init, seen.main) : seen
   const conditions: PodCondition[] = podConditions({
-    pod, phase, init, main, sandboxReady: input.sandboxReady && newestSandbox(input.sandboxes)?.state === 'ready', now: input.now,
+    pod, phase: verdict, init, main, sandboxReady: input.sandboxReady && newestSandbox(input.sandboxes)?.state === 'ready', now: input.now,
     previous: input.previous?.conditions ?? pod.status?.conditions ?? [],
   })
   const ips = pod.spec?.hostNetwork ? input.hostIPs : input.podIPs
   return {
     phase, conditions,
-    ...(failed ? { reason: failed.reason, message: failed.message } : {}),
+    ...(failed && phase === 'Failed' ? { reason: failed.reason, message: failed.message } : {}),
     ...(input.hostIPs[0] === undefined ? {} : { hostIP: input.hostIPs[0], hostIPs: input.hostIPs.map((ip) => ({ ip })) }),
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     startTime: time(input.startTime)!.at,
-    ...(hasInit ? { initContainerStatuses: init } : {}), containerStatuses: main,
-    ...(ephemeral.length ? { ephemeralContainerStatuses: ephemeral } : {}),
+    ...(input.failed?.rejected ? {} : {
+      ...(init.length ? { initContainerStatuses: [...init] } : {}), containerStatuses: main.toSorted(byName),
+      ...(seen.ephemeral.length ? { ephemeralContainerStatuses: seen.ephemeral.toSorted(byName) } : {}),
+    }),
     qosClass: qosOf(pod),
   }
 }

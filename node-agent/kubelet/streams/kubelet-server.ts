@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import { isStatus, messageOf, StatusError } from '../../../shared/base/errors.ts'
 import type { LogParams } from '../../../shared/streams/requests.ts'
-import type { NodeUsage } from '../../../shared/streams/usage.ts'
+import type { MetricsEndpoints, MetricsPath } from '../metrics/endpoints.ts'
 
 export interface KubeletFacts {
   pods(): readonly Pod[]
@@ -12,7 +12,7 @@ export interface KubeletFacts {
   now(): number
   /** Writes the log to `write`, which says when more may come; ends when it does or `signal` aborts. */
   log(params: Omit<LogParams, 'uid'>, write: (data: Buffer) => Promise<void>, signal: AbortSignal): Promise<void>
-  usage(): Promise<NodeUsage>
+  metrics(): Promise<MetricsEndpoints>
   readonly config: Readonly<Record<string, unknown>>
 }
 
@@ -41,53 +41,21 @@ async function containerLog(facts: KubeletFacts, url: URL, parts: readonly strin
   res.end()
 }
 
-/** Prometheus text; the names are the kubelet's. */
-function resourceMetrics(usage: NodeUsage): string {
-  const line = (name: string, labels: Record<string, string>, value: number): string => {
-    const text = Object.entries(labels).map(([k, v]) => `${k}="${v.replace(/[\\"\n]/g, '\\$&')}"`).join(',')
-    return `${name}${text ? `{${text}}` : ''} ${value}\n`
-  }
-  const family = (name: string, help: string, kind: string, rows: readonly string[]): string => `# HELP ${name} [STABLE] ${help}\n# TYPE ${name} ${kind}\n${rows.join('')}`
-  const each = (name: string, of: (c: NodeUsage['containers'][number]) => number): string[] =>
-    usage.containers.map((c) => line(name, { container: c.container, namespace: c.namespace, pod: c.pod }, of(c)))
-  return [
-    family('container_cpu_usage_seconds_total', 'Cumulative cpu time consumed by the container in core-seconds', 'counter', each('container_cpu_usage_seconds_total', (c) => c.cpuNanos / 1e9)),
-    family('container_memory_working_set_bytes', 'Current working set of the container in bytes', 'gauge', each('container_memory_working_set_bytes', (c) => c.workingSetBytes)),
-    family('node_cpu_usage_seconds_total', 'Cumulative cpu time consumed by the node in core-seconds', 'counter', [line('node_cpu_usage_seconds_total', {}, usage.cpuNanos / 1e9)]),
-    family('node_memory_working_set_bytes', 'Current working set of the node in bytes', 'gauge', [line('node_memory_working_set_bytes', {}, usage.workingSetBytes)]),
-  ].join('')
-}
-
-/** `stats.v1alpha1` Summary of what is measured. */
-function summary(usage: NodeUsage): object {
-  const part = (u: { cpuNanos: number; usageNanoCores: number; workingSetBytes: number; memoryBytes: number }): object => ({
-    cpu: { time: usage.time, usageNanoCores: u.usageNanoCores, usageCoreNanoSeconds: u.cpuNanos }, memory: { time: usage.time, usageBytes: u.memoryBytes, workingSetBytes: u.workingSetBytes },
-  })
-  const pods = Map.groupBy(usage.containers, (c) => c.uid)
-  return {
-    node: { nodeName: usage.node, startTime: usage.startTime, ...part(usage) },
-    pods: [...pods.values()].map((list) => {
-      const sum = (of: (c: NodeUsage['containers'][number]) => number): number => list.reduce((n, c) => n + of(c), 0)
-      const { pod: name = '', namespace = '', uid = '' } = list[0] ?? {}
-      return {
-        podRef: { name, namespace, uid }, startTime: list[0]?.startTime, containers: list.map((c) => ({ name: c.container, startTime: c.startTime, ...part(c) })),
-        ...part({ cpuNanos: sum((c) => c.cpuNanos), usageNanoCores: sum((c) => c.usageNanoCores), workingSetBytes: sum((c) => c.workingSetBytes), memoryBytes: sum((c) => c.memoryBytes) }),
-      }
-    }),
-  }
-}
+/** Upstream's paths of what Prometheus reads. */
+const scraped: Readonly<Record<string, MetricsPath>> = { metrics: '', 'metrics/resource': 'resource', 'metrics/cadvisor': 'cadvisor', 'metrics/probes': 'probes' }
 
 async function answer(facts: KubeletFacts, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = new URL(req.url ?? '/', 'http://kubelet')
   const [, first = '', ...rest] = url.pathname.replace(/\/$/, '').split('/').map(decodeURIComponent)
   if (req.method !== 'GET' && req.method !== 'HEAD') throw new StatusError('MethodNotAllowed', 'Method Not Allowed')
-  switch (`${first}${rest.length && first !== 'containerLogs' ? `/${rest.join('/')}` : ''}`) {
+  const path = `${first}${rest.length && first !== 'containerLogs' ? `/${rest.join('/')}` : ''}`
+  const exposed = scraped[path]
+  if (exposed !== undefined) return plain(res, await (await facts.metrics()).text(exposed), 'text/plain; version=0.0.4; charset=utf-8')
+  switch (path) {
     case 'healthz': case 'healthz/ping': case 'healthz/log': return plain(res, 'ok')
     case 'pods': case 'runningpods': return json(res, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: facts.pods() })
     case 'configz': return json(res, { kubeletconfig: facts.config })
-    case 'stats/summary': return json(res, summary(await facts.usage()))
-    case 'metrics/resource': return plain(res, resourceMetrics(await facts.usage()), 'text/plain; version=0.0.4; charset=utf-8')
-    case 'metrics': return plain(res, `# HELP kubelet_running_pods [ALPHA] Number of pods that have a running pod sandbox\n# TYPE kubelet_running_pods gauge\nkubelet_running_pods ${facts.pods().length}\n`, 'text/plain; version=0.0.4; charset=utf-8')
+    case 'stats/summary': return json(res, await (await facts.metrics()).summary({ onlyCore: ['1', 'true'].includes(url.searchParams.get('only_cpu_and_memory') ?? '') }))
     case 'containerLogs': return containerLog(facts, url, rest, res)
     default: throw new StatusError('NotFound', '404 page not found')
   }

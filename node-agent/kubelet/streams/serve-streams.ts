@@ -49,7 +49,7 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
     }).catch((e: unknown) => deps.log.warn('could not dial back', { error: messageOf(e) }))
     return {}
   }
-  const session = (path: string, wanted: { stdout: boolean; stderr: boolean }, open: () => Promise<Session>): Record<string, never> =>
+  const session = (path: string, wanted: { stdout: boolean; stderr: boolean; starts: boolean }, open: () => Promise<Session>): Record<string, never> =>
     detach(path, async (end) => await serveSession(await open(), end, wanted))
 
   /** A byte stream between the far end and a connection that was opened before it is promised: a refusal is the call's. */
@@ -68,13 +68,13 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
     },
     async exec(p, path) {
       const { container } = running(p)
-      return session(path, p, () => deps.runtime.exec(container.id, { argv: p.argv, stdin: p.stdin, tty: p.tty }))
+      return session(path, { ...p, starts: true }, () => deps.runtime.exec(container.id, { argv: p.argv, stdin: p.stdin, tty: p.tty }))
     },
     async attach(p, path) {
       const { container, files } = running(p)
       if (p.tty && !files.tty) throw badRequest(`container "${p.container}" has no TTY`)
       // The container's end is none of the session's: its code is in the pod's status.
-      return session(path, p, async () => {
+      return session(path, { ...p, starts: false }, async () => {
         const opened = await deps.runtime.attach(container.id, { stdin: p.stdin && files.stdin, tty: files.tty })
         return { ...opened, exit: opened.exit.then(() => 0) }
       })
@@ -85,7 +85,7 @@ export function createStreamServer(deps: StreamDeps): StreamServerMethods {
         const abort = new AbortController()
         end.onClose(() => abort.abort())
         const lines = open(abort.signal)
-        await sendLog(lines, end, { timestamps: p.timestamps, ...(p.limitBytes === undefined ? {} : { limitBytes: p.limitBytes }) })
+        await sendLog(lines, end, { timestamps: p.timestamps, clock: deps.clock, ...(p.limitBytes === undefined ? {} : { limitBytes: p.limitBytes }) })
       })
     },
   }

@@ -7,8 +7,6 @@ import { configMapPayload, safePath, secretPayload, VolumeError, type Payload } 
 
 /** The API server's default for a projected token. */
 const defaultExpiration = 3607
-/** A token is replaced when a fifth of its life is left, upstream's rule (`tokenmanager`). */
-const renewAt = 0.8
 
 /** Several sources in one folder, in memory. A bound token among them is replaced before it expires. */
 export const projected: VolumeKind = {
@@ -29,11 +27,10 @@ export const projected: VolumeKind = {
       if (source.downwardAPI) for (const [p, f] of downwardPayload(context.pod, source.downwardAPI.items ?? [], defaultMode, context.facts)) all.set(p, f)
       if (source.serviceAccountToken) {
         const { audience, expirationSeconds = defaultExpiration, path } = source.serviceAccountToken
-        const { token, expires } = await context.tokens.token({
+        const { token, renewAt } = await context.tokens.token({
           pod: refOf(context.pod), serviceAccount: context.pod.spec?.serviceAccountName ?? 'default', audience, expirationSeconds,
         })
-        const due = context.now + Math.max(0, expires - context.now) * renewAt
-        refreshAt = Math.min(refreshAt ?? Infinity, due)
+        refreshAt = Math.min(refreshAt ?? Infinity, renewAt)
         const uid = fsUserOf(context.pod)
         // For one user, or one group, alone: `fsGroup` makes it 0640 afterwards.
         const mode = uid === undefined && fsGroupOf(context.pod) === undefined ? defaultMode : 0o600

@@ -97,7 +97,7 @@ describe('a tokens file', () => {
   const volume = { name: 'v', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }
   const modeFor = async (securityContext: object, own: object = {}): Promise<[number, number]> => {
     const pod = { metadata: { name: 'p', namespace: 'd', uid: 'u' }, spec: { securityContext, containers: [{ name: 'a', securityContext: own }] } }
-    await projected.setUp({ pod, volume, files, now: 0, memoryPath: `${dir}/t`, tokens: { token: async () => ({ token: 'x', expires: 100_000 }) } } as never)
+    await projected.setUp({ pod, volume, files, now: 0, memoryPath: `${dir}/t`, tokens: { token: async () => ({ token: 'x', expires: 100_000, renewAt: 80_000 }) } } as never)
     const facts = await stat(`${dir}/t/token`)
     await rm(`${dir}/t`, { recursive: true })
     return [facts.mode & 0o777, facts.uid]
@@ -107,7 +107,7 @@ describe('a tokens file', () => {
     expect(await modeFor({ runAsUser: 1000 })).toEqual([0o600, 1000])
     expect(await modeFor({ runAsUser: 1000 }, { runAsUser: 0 })).toEqual([0o600, 0])
     expect(await modeFor({ fsGroup: 2000 })).toEqual([0o640, 0])
-    const mounted = await projected.setUp({ pod: { metadata: {}, spec: { containers: [] } }, volume, files, now: 0, memoryPath: `${dir}/t`, tokens: { token: async () => ({ token: 'x', expires: 100_000 }) } } as never)
+    const mounted = await projected.setUp({ pod: { metadata: {}, spec: { containers: [] } }, volume, files, now: 0, memoryPath: `${dir}/t`, tokens: { token: async () => ({ token: 'x', expires: 100_000, renewAt: 80_000 }) } } as never)
     expect(mounted.refreshAt).toBe(80_000)
   })
 })
@@ -206,7 +206,19 @@ it('writes hosts and resolver files as upstream does', () => {
   const hosts = hostsFile(pod, { ips: ['10.0.0.2'], nodeHosts: '', clusterDomain: 'cluster.local' })
   expect(hosts).toContain('10.0.0.2\tweb-0.web.ns.svc.cluster.local\tweb-0\n')
   expect(hosts.endsWith('\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n')).toBe(true)
-  expect(resolvConf(pod, 'nameserver 9.9.9.9\nsearch lan\n', { servers: ['10.43.0.10'], domain: 'cluster.local' }))
+  expect(resolvConf(pod, 'nameserver 9.9.9.9\nsearch lan\n', { servers: ['10.43.0.10'], domain: 'cluster.local' }).text)
     .toBe('search ns.svc.cluster.local svc.cluster.local cluster.local lan\nnameserver 10.43.0.10\noptions ndots:5\n')
-  expect(resolvConf(pod, 'nameserver 9.9.9.9\nsearch lan\n', { servers: [], domain: 'cluster.local' })).toBe('search lan\nnameserver 9.9.9.9\n')
+  expect(resolvConf(pod, 'nameserver 9.9.9.9\nsearch lan\n', { servers: [], domain: 'cluster.local' }).text).toBe('search lan\nnameserver 9.9.9.9\n')
+})
+
+it('leaves out of the resolver file what no resolver reads, and says so', () => {
+  const long = Array.from({ length: 20 }, (_, i) => `${'x'.repeat(60)}${i}.${'y'.repeat(60)}`)
+  const pod = { metadata: { name: 'p' }, spec: { containers: [], dnsPolicy: 'None', dnsConfig: { nameservers: ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'], searches: long } } }
+  const { text, exceeded } = resolvConf(pod, '', { servers: [], domain: 'cluster.local' })
+  expect(text).toBe(`search ${long.slice(0, 16).join(' ')}\nnameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n`)
+  expect(text.split('\n')[0]!.length).toBeLessThanOrEqual('search '.length + 2048)
+  expect(exceeded).toEqual([
+    'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 1.1.1.1 2.2.2.2 3.3.3.3',
+    `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${long.slice(0, 16).join(' ')}`,
+  ])
 })

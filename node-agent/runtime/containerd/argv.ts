@@ -17,6 +17,9 @@ const ctr = (e: Engine, ...args: readonly string[]): string[] => ['ctr', '--addr
 export const version = (e: Engine): string[] => ctr(e, 'version')
 export const events = (e: Engine): string[] => ctr(e, 'events')
 export const createNamespace = (e: Engine): string[] => ctr(e, 'namespaces', 'create', e.namespace)
+export const namespaces = (e: Engine): string[] => ctr(e, 'namespaces', 'ls')
+/** Says whose the namespace is. */
+export const claimNamespace = (e: Engine, claim: string): string[] => ctr(e, 'namespaces', 'label', e.namespace, claim)
 /** Changes a label: its event tells that the event stream is connected. */
 export const markNamespace = (e: Engine, nonce: string): string[] => ctr(e, 'namespaces', 'label', e.namespace, `bramble.sync=${nonce}`)
 export const tasks = (e: Engine): string[] => ctr(e, 'tasks', 'ls')
@@ -39,13 +42,25 @@ export const killTask = (e: Engine, id: string): string[] => ctr(e, 'tasks', 'ki
 
 export const images = (e: Engine): string[] => ctr(e, 'images', 'ls')
 export const content = (e: Engine, digest: string): string[] => ctr(e, 'content', 'get', digest)
+export const removeContent = (e: Engine, digests: readonly string[]): string[] => ctr(e, 'content', 'rm', ...digests)
+/** An empty value removes the label. */
+export const labelContent = (e: Engine, digest: string, label: string, value: string): string[] => ctr(e, 'content', 'label', digest, `${label}=${value}`)
+export const labelSnapshot = (e: Engine, key: string, label: string, value: string): string[] => ctr(e, 'snapshots', 'label', key, `${label}=${value}`)
+export const createLease = (e: Engine, id: string): string[] => ctr(e, 'leases', 'create', '--id', id)
+/** Returns when the engine has collected what nobody refers to. */
+export const removeLease = (e: Engine, id: string): string[] => ctr(e, 'leases', 'delete', '--sync', id)
 export const importImage = (e: Engine, tarPath: string): string[] => ctr(e, 'images', 'import', tarPath)
 export const pullImage = (e: Engine, reference: string, o: { plainHttp: boolean; username: string | undefined; hostsDir: string | undefined }): string[] => ctr(e, 'images', 'pull',
   ...(o.plainHttp ? ['--plain-http'] : []), ...(o.hostsDir === undefined ? [] : ['--hosts-dir', o.hostsDir]), ...(o.username === undefined ? [] : [`--user=${o.username}`]), reference)
+/** Downloads under way: name, size, age. */
+export const activeContent = (e: Engine): string[] => ctr(e, 'content', 'active')
 export const removeImages = (e: Engine, references: readonly string[]): string[] => ctr(e, 'images', 'rm', '--sync', ...references)
 /** A read-only snapshot of an image's top layer, kept: protects the layers from collection and tells where they are. */
 export const viewSnapshot = (e: Engine, key: string, chainId: string): string[] => ctr(e, 'snapshots', 'view', '--mounts', key, chainId)
 export const snapshotMounts = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'mounts', '/', key)
+export const snapshots = (e: Engine): string[] => ctr(e, 'snapshots', 'ls')
+/** Unpacks the image whose target `digest` is from what was downloaded of it; layers that are there stay. */
+export const unpack = (e: Engine, digest: string): string[] => ctr(e, 'snapshots', 'unpack', digest)
 export const removeSnapshot = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'rm', key)
 
 /** `runc exec` takes environment, user and folder from the container, and is twice as fast as `ctr tasks exec` (21 ms to 44 ms). */

@@ -1,5 +1,6 @@
 /** A container's cgroup as files: version 1 (a tree for each controller) and version 2 (one tree). */
-import { readText } from '../../../shared/host/tree.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
+import { readText, writeText } from '../../../shared/host/tree.ts'
 import type { ContainerStats } from '../runtime.ts'
 
 const root = '/sys/fs/cgroup'
@@ -14,6 +15,13 @@ export async function oomKills(path: string): Promise<number> {
   return field(text, 'oom_kill') ?? 0
 }
 
+/** Lets the kernel end all of a container where it ends one process for memory: upstream's default, which only version 2 can keep. */
+export async function killAsGroup(path: string): Promise<void> {
+  const file = `${root}${path}/memory.oom.group`
+  // One that has ended at once is gone.
+  if (await readText(file) !== undefined) await ignore(writeText(file, '1'), 'the container may have ended meanwhile')
+}
+
 /** Every process in it. */
 export async function processesIn(path: string): Promise<number[]> {
   const text = await readText(`${root}/pids${path}/cgroup.procs`) ?? await readText(`${root}${path}/cgroup.procs`) ?? ''
@@ -21,7 +29,7 @@ export async function processesIn(path: string): Promise<number[]> {
 }
 
 /** Undefined once the cgroup is gone. */
-export async function cgroupStats(path: string): Promise<Omit<ContainerStats, 'containerId' | 'podUid'> | undefined> {
+export async function cgroupStats(path: string): Promise<Pick<ContainerStats, 'cpuNanos' | 'memoryBytes' | 'workingSetBytes'> | undefined> {
   const v1 = await readText(`${root}/cpuacct${path}/cpuacct.usage`)
   if (v1 !== undefined) {
     const [usage, stat] = await Promise.all([readText(`${root}/memory${path}/memory.usage_in_bytes`), readText(`${root}/memory${path}/memory.stat`)])

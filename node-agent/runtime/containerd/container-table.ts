@@ -44,6 +44,8 @@ type ExitEvent = Extract<EngineEvent, { exitCode: number }>
 
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
 const unknownExit = 255
+/** 128 + SIGKILL. */
+const killed = 137
 
 export class ContainerTable {
   readonly #o: TableOptions
@@ -160,10 +162,11 @@ export class ContainerTable {
     const { record } = entry
     const finishedAt = Number.isFinite(end.at) && end.at > 0 ? end.at : this.#o.clock.now()
     const started = entry.startedAt ?? (entry.pid === undefined ? undefined : record.createdAt)
-    const exit: ExitRecord = { startedAt: started, finishedAt, exitCode: end.exitCode, oomKilled: entry.oom, message: end.message }
+    // A child that was killed while its parent lived on is not the container's end.
+    const exit: ExitRecord = { startedAt: started, finishedAt, exitCode: end.exitCode, oomKilled: entry.oom && end.exitCode === killed, message: end.message }
     entry.exit = exit
     // The event may come before or after this; the counter in the cgroup, which lives until the task is deleted, is certain.
-    if (!exit.oomKilled && end.exitCode === 137 && await oomKills(record.cgroupPath) > 0) entry.exit = { ...exit, oomKilled: true }
+    if (!exit.oomKilled && end.exitCode === killed && await oomKills(record.cgroupPath) > 0) entry.exit = { ...exit, oomKilled: true }
     await this.#o.records.saveExit(record.id, entry.exit)
     entry.exitSeen()
     this.#o.emit({ type: 'exited', containerId: record.id, podUid: record.podUid })

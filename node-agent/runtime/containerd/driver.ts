@@ -9,20 +9,24 @@ import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { runOk } from '../../../shared/host/exec.ts'
 import { fileFacts, makeFolder, removeTree } from '../../../shared/host/tree.ts'
 import { EventQueue } from '../event-queue.ts'
+import type { ImageFiles } from '../image-check/image-files.ts'
 import {
-  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
   type SandboxSpec, type Session,
 } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { cgroupStats } from './cgroup.ts'
 import { ContainerTable, heldOf, viewEngine, type Entry } from './container-table.ts'
+import { claim } from './claim.ts'
 import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
 import { Holders } from './holder.ts'
+import { ContainerdImageFiles } from './image-files.ts'
 import { ImageStore } from './images.ts'
 import { readStart, type LogLimits } from './log-room.ts'
 import { readIndex, readLog } from './logs.ts'
 import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
+import { rootPaths } from './rootfs.ts'
 import { containerId, Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
 import { launch } from './launch.ts'
 import { isPause, pauseImage, pauseName, pauseSpec } from './pause.ts'
@@ -54,6 +58,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #engine: argv.Engine
   readonly #records: Records
   readonly #images: ImageStore
+  readonly imageFiles: ImageFiles
   readonly #stream: EventStream
   readonly #table: ContainerTable
   readonly #holders: Holders
@@ -67,15 +72,17 @@ export class ContainerdRuntime implements Runtime {
     this.#o = options
     this.#engine = { address: options.address, namespace: options.namespace, runcRoot: `${options.stateDir}/runc` }
     this.#records = new Records(options.dataDir)
-    this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir })
+    this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir, clock: options.clock, log: options.log })
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
     this.#table = new ContainerTable({ view: () => viewEngine(this.#engine), logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
+    this.imageFiles = new ContainerdImageFiles({ engine: this.#engine, images: this.#images, folder: this.#records.imagesFolder(), inUse: () => new Set(this.#table.all().filter((e) => e.exit === undefined).map((e) => e.record.imageId)) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
       onEvent: (event) => { if (event.type === 'image') this.#images.invalidate(); else this.#table.onEvent(event) },
       onLost: (message) => this.#emit({ type: 'down', message }),
       onConnected: async () => {
         this.#images.invalidate()
+        await claim(this.#engine, options.dataDir)
         await this.#table.reconcile()
         this.#emit({ type: 'resync' })
       },
@@ -266,7 +273,7 @@ export class ContainerdRuntime implements Runtime {
     })
   }
 
-  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+  pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     return this.#ready().then(() => this.#images.pull({ reference, auth, plainHttp: options.plainHttp, signal, progress }))
   }
 
@@ -296,7 +303,7 @@ export class ContainerdRuntime implements Runtime {
     await this.#ready()
     const running = this.#table.all().filter((e) => e.exit === undefined && e.pid !== undefined && !isPause(e.record))
     const read = await Promise.all(running.map(async (e) => ({ e, s: await cgroupStats(e.record.cgroupPath) })))
-    return read.flatMap(({ e, s }) => (s ? [{ containerId: e.record.id, podUid: e.record.podUid, ...s }] : []))
+    return read.flatMap(({ e, s }) => (s ? [{ containerId: e.record.id, podUid: e.record.podUid, cgroupPath: e.record.cgroupPath, pid: e.pid, writableLayer: rootPaths(this.#records.containerFolder(e.record.id)).upper, ...s }] : []))
   }
 
   async close(): Promise<void> {

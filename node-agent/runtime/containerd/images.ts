@@ -1,15 +1,21 @@
 /** Images of the engine, answered from memory: events say when to look again, and what a digest means never changes. */
 import { createHash } from 'node:crypto'
-import { run, runOk, start, type ExecResult } from '../../../shared/host/exec.ts'
+import type { Clock, Log } from '../../../shared/base/host.ts'
+import { run, runOk } from '../../../shared/host/exec.ts'
 import { replaceText, readText } from '../../../shared/host/tree.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 import { goArchitecture } from '../../../shared/host/oci-archive.ts'
+import { chainId } from '../image-check/chain-id.ts'
 import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
-import { RuntimeError, type Image, type RegistryAuth } from '../runtime.ts'
-import { withPty } from '../pty.ts'
+import { RuntimeError, type Image, type PullProgress, type RegistryAuth } from '../runtime.ts'
 import * as argv from './argv.ts'
 import { classifyPull, lastError, parseImageConfig, parseImages, parseLayers, parseManifest, type ImageConfig } from './parse.ts'
+import { pullByCtr } from './pull.ts'
 
 export interface KnownImage { readonly image: Image; readonly config: ImageConfig; /** Folders of the layers, topmost first. */ readonly layers: readonly string[]; readonly viewKey: string }
+
+/** Folders of the layers, topmost first; or the snapshotter that has lost one. */
+type View = readonly string[] | { readonly missing: string }
 
 /** What a manifest digest stands for; immutable, so kept on disk by digest. */
 interface Resolved { readonly id: string; readonly config: ImageConfig }
@@ -17,23 +23,43 @@ interface Resolved { readonly id: string; readonly config: ImageConfig }
 export class ImageStore {
   readonly #engine: argv.Engine
   readonly #folder: string
-  readonly #hostsDir: string | undefined
+  readonly #pulling: { readonly hostsDir: string | undefined; readonly clock: Clock; readonly log: Log }
   readonly #resolved = new Map<string, Promise<Resolved>>()
   readonly #layers = new Map<string, readonly string[]>()
+  /** What an image is made of by what was read of it, and is not that. */
+  readonly #torn = new Set<string>()
+  /** By target digest. */
+  readonly #bottomless = new Map<string, { readonly config: string; readonly snapshotter: string }>()
+  readonly #restacked = new Set<string>()
+  /** Unpacked in vain: asked once in a process, not at every look. */
+  readonly #unpacked = new Set<string>()
   #byId = new Map<string, KnownImage>()
   #byName = new Map<string, string>()
   #loading: Promise<void> | undefined
   #dirty = true
 
   /** `folder` keeps what digests mean; it exists. */
-  constructor(options: { engine: argv.Engine; folder: string; hostsDir: string | undefined }) {
+  constructor(options: { engine: argv.Engine; folder: string; hostsDir: string | undefined; clock: Clock; log: Log }) {
     this.#engine = options.engine
     this.#folder = options.folder
-    this.#hostsDir = options.hostsDir
+    this.#pulling = { hostsDir: options.hostsDir, clock: options.clock, log: options.log }
   }
 
   /** The engine's images may have changed: the next question looks again. */
   invalidate(): void { this.#dirty = true }
+
+  /** Its layers are not where they were: they are looked for again. */
+  forget(known: KnownImage): void {
+    this.#layers.delete(known.viewKey)
+    this.#unpacked.clear()
+    this.#dirty = true
+  }
+
+  /** Unpacks an image from what was downloaded of it. Rejects where that is damaged or not all there. */
+  async unpack(target: string): Promise<void> {
+    const result = await run(argv.unpack(this.#engine, target), { timeout: 600_000 })
+    if (result.exitCode !== 0) throw new Error(`unpacking ${target}: ${lastError(result.stderr.toString())}`)
+  }
 
   async find(reference: string): Promise<KnownImage | undefined> {
     const id = isImageId(reference) ? canonicalId(reference) : undefined
@@ -57,16 +83,35 @@ export class ImageStore {
     return (await this.#list()).filter((i) => before.get(i.reference) !== i.digest).map((i) => i.reference)
   }
 
-  async pull(request: { reference: string; auth: RegistryAuth | undefined; plainHttp: boolean; signal: AbortSignal; progress: (text: string) => void }): Promise<Image> {
+  async pull(request: { reference: string; auth: RegistryAuth | undefined; plainHttp: boolean; signal: AbortSignal; progress: (at: PullProgress) => void }): Promise<Image> {
     const name = normalizeReference(request.reference)
-    request.progress(`Pulling ${name}`)
-    const command = argv.pullImage(this.#engine, name, { plainHttp: request.plainHttp, username: request.auth?.username, hostsDir: this.#hostsDir })
-    const { exitCode, output } = request.auth === undefined ? await plain(command, request.signal) : await withPassword(command, request.auth.password, request.signal)
+    await this.#dropTorn()
+    const attempt = (): ReturnType<typeof pullByCtr> => pullByCtr({ ...this.#pulling, ...request, engine: this.#engine, name })
+    let { exitCode, output } = await attempt()
+    // What a power cut took from the disk and not from the database the engine would count on for ever: each is forgotten, and fetched.
+    for (let lost = lostBlob(output), left = 100; exitCode !== 0 && lost !== undefined && left > 0; lost = lostBlob(output), left--) {
+      await run(argv.removeContent(this.#engine, [lost]));
+      ({ exitCode, output } = await attempt())
+    }
     if (exitCode !== 0) throw classifyPull(request.reference, output)
     this.#dirty = true
     const found = await this.find(name)
     if (!found) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not whole for ${goArchitecture(process.arch)}`)
     return found.image
+  }
+
+  /** A pull takes what is there unread: what is damaged has to go first, with the engine's collector, so that it is gone and not only forgotten. */
+  async #dropTorn(): Promise<void> {
+    if (this.#torn.size === 0) return
+    await run(argv.removeContent(this.#engine, [...this.#torn]))
+    await this.collect()
+    this.#torn.clear()
+  }
+
+  /** Returns when the engine has removed what nobody refers to. */
+  async collect(): Promise<void> {
+    await run(argv.createLease(this.#engine, 'bramble-collect'))
+    await runOk(argv.removeLease(this.#engine, 'bramble-collect'))
   }
 
   async remove(id: string): Promise<void> {
@@ -111,6 +156,7 @@ export class ImageStore {
       }
       this.#byId = byId
       this.#byName = byName
+      if (this.#bottomless.size > 0) await this.#restack()
     } catch (e) {
       this.#dirty = true
       throw new RuntimeError('unavailable', `listing images: ${(e as Error).message}`)
@@ -129,19 +175,47 @@ export class ImageStore {
     if (!resolved) return undefined
     const chain = chainId(resolved.config.diffIds)
     const viewKey = `bramble-${chain.slice('sha256:'.length)}`
-    const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain)
-    if (!layers) return undefined
+    const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain) ?? await this.#unpackAndView(digest, viewKey, chain)
+    if (layers && 'missing' in layers) this.#bottomless.set(digest, { config: resolved.id, snapshotter: layers.missing })
+    if (!layers || 'missing' in layers) return undefined
     this.#layers.set(viewKey, layers)
     return { ...resolved, layers, viewKey }
   }
 
+  /** Images whose snapshots the engine knows and the disk has lost: they are forgotten, and unpacked again at the next look, once in a process. */
+  async #restack(): Promise<void> {
+    const lost = [...this.#bottomless].filter(([digest]) => !this.#restacked.has(digest))
+    this.#bottomless.clear()
+    if (lost.length === 0) return
+    for (const [digest, { config, snapshotter }] of lost) {
+      this.#restacked.add(digest)
+      this.#unpacked.delete(digest)
+      await runOk(argv.labelContent(this.#engine, config, `containerd.io/gc.ref.snapshot.${snapshotter}`, ''))
+    }
+    await this.collect()
+    this.#dirty = true
+  }
+
+  /** A pull or a repair that was cut off before it unpacked everything needs no registry for the rest. */
+  async #unpackAndView(digest: string, viewKey: string, chain: string): Promise<View | undefined> {
+    if (this.#unpacked.has(digest)) return undefined
+    this.#unpacked.add(digest)
+    await ignore(this.unpack(digest), 'where it is not all there a pull brings it')
+    return this.#view(viewKey, chain)
+  }
+
   async #resolve(digest: string): Promise<Resolved> {
     const file = `${this.#folder}/${digest.replace(':', '-')}.json`
-    const kept = await readText(file)
-    if (kept) return JSON.parse(kept) as Resolved
+    const kept = parsed(await readText(file))
+    if (kept) return kept
     const get = async (d: string): Promise<string> => {
       const result = await run(argv.content(this.#engine, d))
-      if (result.exitCode === 0) return result.stdout.toString()
+      if (result.exitCode === 0 && `sha256:${createHash('sha256').update(result.stdout).digest('hex')}` === d) return result.stdout.toString()
+      if (result.exitCode === 0) {
+        // One image that a power cut tore must not hide the others.
+        this.#torn.add(d)
+        throw new RuntimeError('image-not-found', `${d} is damaged`)
+      }
       const message = result.stderr.toString()
       throw new RuntimeError(/not found/.test(message) ? 'image-not-found' : 'unavailable', lastError(message))
     }
@@ -157,52 +231,28 @@ export class ImageStore {
     throw new RuntimeError('image-not-found', `${digest} has no manifest for linux/${goArchitecture(process.arch)}`)
   }
 
-  async #view(key: string, chain: string): Promise<readonly string[] | undefined> {
+  async #view(key: string, chain: string): Promise<View | undefined> {
     const made = await run(argv.viewSnapshot(this.#engine, key, chain))
     if (made.exitCode === 0) return parseLayers(made.stdout.toString())
     const message = made.stderr.toString()
     if (!/already exists/.test(message)) {
+      // A power cut may leave a snapshot in the engine's database whose folder never reached the disk.
+      const missing = /stat \S*\/io\.containerd\.snapshotter\.v1\.([^/]+)\/snapshots\/\S* no such file or directory/.exec(message)
+      if (missing) return { missing: missing[1]! }
       if (/not found|does not exist/.test(message)) return undefined
       throw new Error(lastError(message))
     }
     // A view cannot be asked for its mounts in this form again; it holds nothing of its own, so it is made anew.
-    await runOk(argv.removeSnapshot(this.#engine, key))
+    const removed = await run(argv.removeSnapshot(this.#engine, key))
+    // The engine collects views, and may just have.
+    if (removed.exitCode !== 0 && !/not found|does not exist/.test(removed.stderr.toString())) throw new Error(lastError(removed.stderr.toString()))
     return parseLayers((await runOk(argv.viewSnapshot(this.#engine, key, chain))).toString())
   }
 }
 
-/** Identity of a stack of layers (OCI image spec, "Layer ChainID"). */
-export function chainId(diffIds: readonly string[]): string {
-  return diffIds.reduce((chain, diff) => (chain === '' ? diff : `sha256:${createHash('sha256').update(`${chain} ${diff}`).digest('hex')}`), '')
+/** Undefined where a power cut tore it: it is only a memory of what the engine knows. */
+function parsed(kept: string | undefined): Resolved | undefined {
+  try { return kept ? JSON.parse(kept) as Resolved : undefined } catch (e) { if (e instanceof SyntaxError) return undefined; throw e }
 }
 
-const hour = 3_600_000
-
-async function plain(command: readonly string[], signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
-  const result: ExecResult = await run(command, { timeout: hour, signal, maxBytes: 1 << 20 })
-  return { exitCode: result.exitCode, output: `${result.stdout}\n${result.stderr}` }
-}
-
-/** `ctr` asks on its terminal for a password that the command line does not give: so it never shows in the list of processes. */
-async function withPassword(command: readonly string[], password: string, signal: AbortSignal): Promise<{ exitCode: number; output: string }> {
-  signal.throwIfAborted()
-  if (/[\r\n]/.test(password)) throw new RuntimeError('pull-denied', 'a registry password with a line break cannot be used')
-  const child = start(withPty(command), { stdio: 'pipe' })
-  const abort = (): void => { child.kill('SIGTERM') }
-  signal.addEventListener('abort', abort, { once: true })
-  let output = ''
-  let asked = false
-  child.stdin?.on('error', () => undefined)
-  child.stderr?.on('data', (d: Buffer) => { output = (output + d.toString()).slice(-65536) })
-  child.stdout?.on('data', (d: Buffer) => {
-    output = (output + d.toString()).slice(-65536)
-    if (!asked && output.includes('Password:')) { asked = true; child.stdin?.write(`${password}\n`) }
-  })
-  try {
-    const exitCode = await new Promise<number>((resolve, reject) => { child.once('error', reject); child.once('close', (code) => resolve(code ?? 143)) })
-    signal.throwIfAborted()
-    return { exitCode, output: output.replaceAll(password, '***') }
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
+const lostBlob = (output: string): string | undefined => /blob (sha256:[0-9a-f]{64}) expected at \S+ blob not found/.exec(output)?.[1]

@@ -38,7 +38,7 @@ export async function launch(request: LaunchRequest): Promise<Container> {
   const { podUid, cgroupParent } = pod.spec
   if (argvOf(spec, image.config).length === 0) throw new RuntimeError('create-failed', 'no command specified')
   const record: ContainerRecord = {
-    id, sandboxId: pod.sandboxId, podUid, name: spec.name, attempt: spec.attempt, imageId: image.image.id, image: image.image.tags[0] ?? image.image.digests[0] ?? image.image.id, createdAt: clock.now(),
+    id, sandboxId: pod.sandboxId, podUid, name: spec.name, attempt: spec.attempt, imageId: image.image.id, image: spec.imageName, createdAt: clock.now(),
     logPath: spec.logPath, cgroupPath: `${cgroupParent}/${id}`, stopSignal: image.config.stopSignal || 'SIGTERM', tty: spec.tty, ...(spec.stdin ? { stdin: true, stdinOnce: spec.stdinOnce } : {}),
   }
   await missingMounts(spec)

@@ -58,6 +58,11 @@ export function parseLayers(output: string): string[] {
   return [source]
 }
 
+/** `ctr snapshots ls`; no parent is the empty string. */
+export function parseSnapshots(output: string): { key: string; parent: string; kind: string }[] {
+  return output.split('\n').slice(1).map((line) => /^(\S+)\s+(?:(\S+)\s+)?(Committed|Active|View)\s*$/.exec(line)).filter((m) => m !== null).map((m) => ({ key: m[1]!, parent: m[2] ?? '', kind: m[3]! }))
+}
+
 export interface ImageConfig { readonly user: string; readonly env: readonly string[]; readonly entrypoint: readonly string[]; readonly cmd: readonly string[]; readonly workingDir: string; readonly stopSignal: string; readonly diffIds: readonly string[] }
 
 const list = (v: unknown): string[] => (Array.isArray(v) ? v.filter((x) => typeof x === 'string') : [])
@@ -79,6 +84,12 @@ export function parseManifest(blob: string, platform: { readonly architecture: s
   return fit && { manifest: fit.digest }
 }
 
+/** Digests of the layers of a manifest, the lowest first, as they were downloaded. */
+export function parseLayerBlobs(manifest: string): string[] {
+  const { layers } = JSON.parse(manifest) as { layers?: { digest?: unknown }[] }
+  return list((layers ?? []).map((l) => l.digest))
+}
+
 /** Why a container could not be started, as the codes shells and Docker use: 127 not found, 126 not executable, 128 else. */
 export function classifyStart(output: string): RuntimeError {
   const message = lastError(output)
@@ -94,7 +105,7 @@ export function classifyStart(output: string): RuntimeError {
 /** Why a pull failed, in the classes the kubelet tells apart. */
 export function classifyPull(reference: string, output: string): RuntimeError {
   const message = lastError(output)
-  const code: RuntimeErrorCode = /401|403|unauthorized|forbidden|denied|insufficient_scope|authorization failed|no basic auth/i.test(message) ? 'pull-denied'
+  const code: RuntimeErrorCode = /\b(?:401|403)\b|unauthorized|forbidden|denied|insufficient_scope|authorization failed|no basic auth/i.test(message) ? 'pull-denied'
     : /not found|manifest unknown|does not exist|no match for platform/i.test(message) ? 'image-not-found'
       : /connect(ion)?: .*containerd|cannot connect to the docker daemon/i.test(message) ? 'unavailable' : 'pull-failed'
   return new RuntimeError(code, `failed to pull and unpack image "${reference}": ${message}`)

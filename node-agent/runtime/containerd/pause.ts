@@ -24,7 +24,7 @@ export async function pauseImage(stateDir: string): Promise<KnownImage> {
 }
 
 export const pauseSpec = (logPath: string): ContainerSpec => ({
-  name: pauseName, attempt: 0, image: 'pause', command: ['/bin/sh', '-c', 'while :; do sleep 2147483647 & wait; done'], args: undefined, workingDir: '/', env: [], mounts: [], devices: [], resources: { cpuShares: 2 },
+  name: pauseName, attempt: 0, imageName: 'pause', image: 'pause', command: ['/bin/sh', '-c', 'while :; do sleep 2147483647 & wait; done'], args: undefined, workingDir: '/', env: [], mounts: [], devices: [], resources: { cpuShares: 2 },
   security: { supplementalGroups: [], privileged: false, readOnlyRootfs: true, noNewPrivileges: true, addCapabilities: [], dropCapabilities: ['ALL'], seccomp: { type: 'unconfined' } },
   oomScoreAdj: -998, stdin: false, stdinOnce: false, tty: false, logPath,
 })

@@ -3,7 +3,7 @@ import { resolveUser } from '../user.ts'
 import { signalNumber } from '../signals.ts'
 import { runContainer as dockerRun } from '../docker/argv.ts'
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
-import { chainId } from './images.ts'
+import { chainId } from '../image-check/chain-id.ts'
 import { LogIndex } from './log-index.ts'
 import { classifyPull, classifyStart, parseEvent, parseImages, parseLayers, parseTasks } from './parse.ts'
 import { recover } from './recover.ts'
@@ -37,6 +37,8 @@ describe('what ctr prints', () => {
   test.each([
     ['ctr: failed to resolve reference "r/x:1": r/x:1: not found', 'image-not-found'],
     ['ctr: failed to resolve reference "r/x:1": pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials', 'pull-denied'],
+    ['ctr: failed to copy: read tcp 127.0.0.1:40312->127.0.0.1:40103: read: connection reset by peer', 'pull-failed'],
+    ['ctr: failed to resolve reference "r/x:1": pulling from host r failed with status code [manifests 1]: 403 Forbidden', 'pull-denied'],
     ['ctr: failed to do request: Head "http://127.0.0.1:1/v2/x": dial tcp 127.0.0.1:1: connect: connection refused', 'pull-failed'],
   ])('pull failure %s', (output, code) => { expect(classifyPull('r/x:1', output).code).toBe(code) })
 })
@@ -63,6 +65,7 @@ test('capabilities: default, dropped, all, and never more than the agent has', (
   expect(capabilitiesOf(security({ dropCapabilities: ['ALL'], addCapabilities: ['NET_ADMIN', 'SYS_RESOURCE'] }), available)).toEqual(['CAP_NET_ADMIN'])
   expect(capabilitiesOf(security({ addCapabilities: ['ALL'], dropCapabilities: ['KILL'] }), available)).toEqual(['CAP_CHOWN', 'CAP_NET_ADMIN'])
   expect(capabilitiesOf(security({ privileged: true }), available)).toEqual(available)
+  expect(() => capabilitiesOf(security({ dropCapabilities: ['coffee'] }), available)).toThrow('invalid CapDrop: unknown capability: "CAP_COFFEE"')
 })
 
 describe('who a container runs as', () => {
@@ -71,6 +74,7 @@ describe('who a container runs as', () => {
     [{}, '', { uid: 0, gid: 0 }], [{}, 'app', { uid: 1000, gid: 1001, additionalGids: [1001, 2000] }], [{}, 'app:extra', { uid: 1000, gid: 2000 }], [{}, '77', { uid: 77, gid: 0 }], [{}, '77:88', { uid: 77, gid: 88 }],
     [{ uid: 1000 }, 'root', { uid: 1000, gid: 1001 }], [{ uid: 5, gid: 6 }, 'app', { uid: 5, gid: 6 }],
   ])('%j over image user %j', (over, imageUser, expected) => { expect(resolveUser({ security: { supplementalGroups: [], ...over }, imageUser, ...files })).toMatchObject(expected) })
+  test('none of the image\'s groups where only the pod\'s are wanted', () => { expect(resolveUser({ security: { uid: 1000, strictGroups: true, supplementalGroups: [7] }, imageUser: '', passwd: 'app:x:1000:1000::/:/bin/sh', group: 'extra:x:2000:app' })).toEqual({ uid: 1000, gid: 1000, additionalGids: [1000, 7] }) })
   test('an unknown name is refused', () => { expect(() => resolveUser({ security: { supplementalGroups: [] }, imageUser: 'ghost', ...files })).toThrow(/unable to find user ghost/) })
 })
 
@@ -105,6 +109,6 @@ test('docker: hostile words stay single arguments, a mount path with commas is q
   const argv = dockerRun({ host: 'h', owner: 'o' }, { name: 'n', pause: 'p', sandbox: { cgroupParent: '/c' } as SandboxSpec, spec, labels: {}, oomScoreAdj: 0, logLimits: { maxBytes: 65_536, maxFiles: 2 } })
   expect(argv).toContain('--entrypoint=--flag')
   expect(argv).toContain('--env=A=x\ny')
-  expect(argv).toContain('--mount=type=bind,"source=/a,b""c",target=/t,bind-propagation=rprivate,readonly')
+  expect(argv).toContain('--mount=type=bind,"source=/a,b""c",target=/t,readonly')
   expect(argv.slice(argv.indexOf('sha256:1'))).toEqual(['sha256:1', 'b', '$(x)'])
 })

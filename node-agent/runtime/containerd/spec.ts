@@ -2,6 +2,7 @@
  * The OCI runtime spec of a container: what containerd's CRI plugin would give runc for the same pod
  * (`pkg/cri/server/container_create_linux.go` for the defaults). Pure: what must be looked up on the host is handed in.
  */
+import { capabilityNamed } from './capabilities.ts'
 import type { DeviceNode } from '../../../shared/host/tree.ts'
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
 import type { ImageConfig } from './parse.ts'
@@ -38,6 +39,8 @@ export interface HostFacts {
   readonly oomScoreAdj: number
   /** The kernel counts swap with memory (cgroup v1 `memory.memsw`, v2 `memory.swap`). */
   readonly swapAccounting: boolean
+  /** One tree of cgroups, version 2. */
+  readonly unifiedCgroups: boolean
 }
 
 /** Docker's and containerd's default set. */
@@ -46,9 +49,8 @@ const maskedPaths = ['/proc/acpi', '/proc/asound', '/proc/kcore', '/proc/keys', 
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 export function capabilitiesOf(security: ContainerSpec['security'], available: readonly string[]): string[] {
-  const full = (names: readonly string[]): string[] => names.map((n) => (n.toUpperCase() === 'ALL' ? 'ALL' : `CAP_${n.toUpperCase().replace(/^CAP_/, '')}`))
   if (security.privileged) return [...available]
-  const [add, drop] = [full(security.addCapabilities), full(security.dropCapabilities)]
+  const [add, drop] = [security.addCapabilities.map((n) => capabilityNamed(n, 'CapAdd')), security.dropCapabilities.map((n) => capabilityNamed(n, 'CapDrop'))]
   const base = add.includes('ALL') ? [...available] : drop.includes('ALL') ? [] : defaultCapabilities
   const kept = base.filter((c) => !drop.includes(c))
   return [...new Set([...kept, ...add.filter((c) => c !== 'ALL')])].filter((c) => available.includes(c)).sort()
@@ -99,9 +101,10 @@ export function ociSpec(input: SpecInput): object {
   }
 }
 
-function namespacesOf({ sandbox, namespaces, pidNamespace }: SpecInput): object[] {
+function namespacesOf({ sandbox, namespaces, pidNamespace, host, container }: SpecInput): object[] {
   const joined = (type: string, path: string | undefined): object[] => (path === undefined ? [] : [{ type, path }])
-  return [{ type: 'mount' }, ...(sandbox.hostPID ? [] : [{ type: 'pid', ...(pidNamespace === undefined ? {} : { path: pidNamespace }) }]), ...joined('network', namespaces.net), ...joined('ipc', namespaces.ipc), ...joined('uts', namespaces.uts)]
+  // In the one tree a container would else see the machine's cgroups in place of its own.
+  return [{ type: 'mount' }, ...(host.unifiedCgroups && !container.security.privileged ? [{ type: 'cgroup' }] : []), ...(sandbox.hostPID ? [] : [{ type: 'pid', ...(pidNamespace === undefined ? {} : { path: pidNamespace }) }]), ...joined('network', namespaces.net), ...joined('ipc', namespaces.ipc), ...joined('uts', namespaces.uts)]
 }
 
 function mountsOf({ container, shm, hostnameFile, sandbox }: SpecInput): object[] {
@@ -140,6 +143,8 @@ function resourcesOf({ container, devices, host }: SpecInput): object {
     // The same limit for memory and swap together is none for swap alone, as the kubelet has it.
     ...(r.memoryBytes === undefined ? {} : { memory: { limit: r.memoryBytes, ...(host.swapAccounting ? { swap: r.memoryBytes } : {}) } }),
     ...(r.pids === undefined ? {} : { pids: { limit: r.pids } }),
+    // A container that runs out of memory ends as a whole: upstream's default, which only version 2 can keep.
+    ...(host.unifiedCgroups ? { unified: { 'memory.oom.group': '1' } } : {}),
   }
 }
 

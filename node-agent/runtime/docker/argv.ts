@@ -12,6 +12,7 @@ export const ownerLabel = 'bramble.owner'
 const docker = (e: Engine, ...args: readonly string[]): string[] => ['docker', '--host', e.host, ...args]
 const labels = (all: Readonly<Record<string, string>>): string[] => Object.entries(all).map(([k, v]) => `--label=${k}=${v}`)
 
+export const cgroupDriver = (e: Engine): string[] => docker(e, 'info', '--format', '{{.CgroupDriver}}')
 export const version = (e: Engine): string[] => docker(e, 'version', '--format', '{{.Server.Version}}')
 /** From `since` on, so that nothing is lost between a listing and the stream. */
 export const events = (e: Engine, since: string): string[] => docker(e, 'events', '--since', since, '--format', '{{json .}}',
@@ -29,7 +30,15 @@ export const images = (e: Engine): string[] => docker(e, 'image', 'ls', '--quiet
 export const inspectImages = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'inspect', ...names)
 export const load = (e: Engine, tarPath: string): string[] => docker(e, 'image', 'load', '--input', tarPath)
 /** `configDir` holds the credentials, so that they never show on a command line. */
+export const registryConfig = (e: Engine): string[] => docker(e, 'info', '--format', '{{json .RegistryConfig}}')
 export const pull = (e: Engine, reference: string, configDir: string | undefined): string[] => ['docker', ...(configDir === undefined ? [] : ['--config', configDir]), '--host', e.host, 'pull', reference]
+export const forceRemoveImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', '--force', ...names)
+export const tag = (e: Engine, id: string, name: string): string[] => docker(e, 'image', 'tag', id, name)
+export const listImages = (e: Engine): string[] => docker(e, 'image', 'ls', '--no-trunc', '--digests', '--format', '{{.ID}}\t{{.Repository}}\t{{.Tag}}\t{{.Digest}}')
+export const imagesNamed = (e: Engine, repository: string): string[] => docker(e, 'image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', repository)
+export const info = (e: Engine): string[] => docker(e, 'info', '--format', '{{json .}}')
+/** Containers of an image, and of images built on it. */
+export const containersOf = (e: Engine, image: string): string[] => docker(e, 'ps', '--all', '--no-trunc', `--filter=ancestor=${image}`, '--format', `{{.ID}}\t{{.State}}\t{{.Label "${ownerLabel}"}}\t{{.Names}}`)
 export const removeImage = (e: Engine, names: readonly string[]): string[] => docker(e, 'image', 'rm', ...names)
 
 const runtimeOf = (spec: SandboxSpec): string[] => (spec.runtimeHandler === undefined ? [] : [`--runtime=${spec.runtimeHandler}`])
@@ -68,7 +77,7 @@ export function runContainer(e: Engine, r: RunRequest): string[] {
     ...(sandbox.hostPID ? ['--pid=host'] : spec.pidOf !== undefined ? [`--pid=container:${spec.pidOf}`] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
     ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),
     ...spec.mounts.map(mountFlag), ...spec.devices.map((d) => `--device=${d.hostPath}:${d.containerPath}:${d.permissions}`),
-    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security, r.limited), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
+    ...limits(resources), `--oom-score-adj=${r.oomScoreAdj}`, ...securityFlags(security, limitedOf(r)), ...(spec.stdin ? ['--interactive'] : []), ...(spec.tty ? ['--tty'] : []), spec.image, ...words)
 }
 
 export const isStdinOnce = (spec: ContainerSpec): boolean => spec.stdin && spec.stdinOnce && !spec.tty
@@ -80,8 +89,8 @@ const bindRecursive = (m: ContainerSpec['mounts'][number]): string[] => (m.recur
 /** `--mount` is a line of CSV. */
 function mountFlag(m: ContainerSpec['mounts'][number]): string {
   const field = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-  const propagation = m.propagation === 'private' ? 'rprivate' : m.propagation
-  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), `bind-propagation=${propagation}`, ...(m.readOnly ? ['readonly', ...bindRecursive(m)] : [])].join(',')}`
+  // Private is Docker's default; said in words it is refused for a folder that holds Docker's own, as the node's root does (`kubectl debug node`).
+  return `--mount=${['type=bind', field(`source=${m.source}`), field(`target=${m.target}`), ...(m.propagation === 'private' ? [] : [`bind-propagation=${m.propagation}`]), ...(m.readOnly ? ['readonly', ...bindRecursive(m)] : [])].join(',')}`
 }
 
 function limits(r: ContainerSpec['resources']): string[] {
@@ -90,6 +99,9 @@ function limits(r: ContainerSpec['resources']): string[] {
     ...(r.cpuQuota === undefined ? [] : [`--cpu-quota=${r.cpuQuota}`]), ...(r.cpuPeriod === undefined ? [] : [`--cpu-period=${r.cpuPeriod}`]), ...(r.pids === undefined ? [] : [`--pids-limit=${r.pids}`]),
   ]
 }
+
+/** A device that is asked for by name is there already. */
+const limitedOf = ({ limited, spec }: RunRequest): RunRequest['limited'] => limited && { ...limited, devices: limited.devices.filter((path) => !spec.devices.some((d) => d.containerPath === path)) }
 
 function privilegedFlags(limited: RunRequest['limited']): string[] {
   if (!limited) return ['--privileged']

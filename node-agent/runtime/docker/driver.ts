@@ -9,22 +9,25 @@ import type { Clock, Log } from '../../../shared/base/host.ts'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { run, runOk, start } from '../../../shared/host/exec.ts'
 import { writeBusyboxImage } from '../../../shared/host/oci-archive.ts'
-import { makeFolder, readText, removeTree, writeText } from '../../../shared/host/tree.ts'
-import { cgroupStats, processesIn } from '../containerd/cgroup.ts'
+import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
+import { cgroupStats, killAsGroup, processesIn } from '../containerd/cgroup.ts'
 import { hostDevices } from '../containerd/devices.ts'
 import { readHostFacts } from '../containerd/host-facts.ts'
 import { lastError } from '../containerd/parse.ts'
 import { EventQueue } from '../event-queue.ts'
-import { canonicalId, isImageId, normalizeReference, parseImageReference } from '../image-reference.ts'
+import type { ImageFiles } from '../image-check/image-files.ts'
+import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
 import {
-  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
+  RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
   type SandboxSpec, type Session,
 } from '../runtime.ts'
 import { openSession } from '../session.ts'
 import { signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
+import { DockerImageFiles } from './image-files.ts'
 import { readLogs } from './logs.ts'
-import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, type Inspected } from './parse.ts'
+import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, parseListed, type Inspected } from './parse.ts'
+import { pullByDocker, removeStaleCredentials } from './pull.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
@@ -40,6 +43,9 @@ export interface DockerOptions {
   readonly log: Log
 }
 
+/** With that driver a cgroup is a unit of systemd's, made over its bus, and a pod's own cgroup cannot be the parent of its containers'. */
+export const systemdAdvice = 'it uses the systemd cgroup driver, which is not supported: set "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json and restart docker, or give the agent --runtime containerd'
+
 const pauseImage = 'bramble.local/pause:1'
 type Known = Extract<Inspected, { kind: 'container' }>
 
@@ -54,6 +60,7 @@ export class DockerRuntime implements Runtime {
   readonly name = 'docker'
   readonly #o: DockerOptions
   readonly #engine: argv.Engine
+  readonly imageFiles: ImageFiles
   readonly #all = new Map<string, Inspected>()
   readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
   readonly #changed = new Set<() => void>()
@@ -68,6 +75,7 @@ export class DockerRuntime implements Runtime {
   constructor(options: DockerOptions) {
     this.#o = options
     this.#engine = { host: options.host, owner: options.owner }
+    this.imageFiles = new DockerImageFiles({ engine: this.#engine, stateDir: options.stateDir, images: () => this.images(), invalidate: () => { this.#images = undefined }, removeContainer: (id) => this.#remove([id]) })
     void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
   }
 
@@ -79,6 +87,7 @@ export class DockerRuntime implements Runtime {
   /** The event stream, restarted when it ends. */
   async #follow(): Promise<void> {
     const { clock, log } = this.#o
+    await removeStaleCredentials(this.#o.stateDir).catch((e: unknown) => log.warn('credentials of an earlier pull cannot be removed', { error: e as Error }))
     for (let failures = 0; !this.#stop.signal.aborted; failures++) {
       try {
         await this.#session(() => { failures = 0 })
@@ -119,6 +128,7 @@ export class DockerRuntime implements Runtime {
   async #relist(): Promise<void> {
     this.#images = undefined
     const before = new Set(this.#all.keys())
+    if (await this.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
     const ids = (await runOk(argv.ids(this.#engine))).toString().split('\n').filter(Boolean)
     const found = ids.length === 0 ? [] : parseInspect((await run(argv.inspect(this.#engine, ids))).stdout.toString(), this.#engine.owner)
     // The answer is older than its arrival: what came meanwhile is not in it, and what ended meanwhile still runs in it.
@@ -154,10 +164,19 @@ export class DockerRuntime implements Runtime {
       const before = this.#all.get(idOf(found))
       this.#all.set(idOf(found), found)
       if (found.kind === 'container' && hasEnded(found) && !(before && hasEnded(before))) this.#emit({ type: 'exited', containerId: found.container.id, podUid: found.container.podUid })
-    } else if (/No such/i.test(result.stderr.toString())) this.#all.delete(id)
+    } else if (/No such/i.test(result.stderr.toString())) {
+      // Taken away by hand while it ran: it is gone before the event of its end is looked into.
+      const before = this.#all.get(id)
+      this.#all.delete(id)
+      if (before?.kind === 'container') this.#emit({ type: 'removed', containerId: id, podUid: before.container.podUid })
+      else if (before) this.#emit({ type: 'resync' })
+    }
     for (const wake of [...this.#changed]) wake()
     return found
   }
+
+  /** `cgroupfs` or `systemd`. */
+  async cgroupDriver(): Promise<string> { return (await runOk(argv.cgroupDriver(this.#engine))).toString().trim() }
 
   async version(): Promise<string> { return (await runOk(argv.version(this.#engine))).toString().trim() }
 
@@ -171,13 +190,13 @@ export class DockerRuntime implements Runtime {
       const image = await (this.#pauseId ??= this.#ensurePause().catch((e: unknown) => { this.#pauseId = undefined; throw e }))
       const labels = { [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'sandbox', 'bramble.pod-uid': spec.podUid, 'bramble.sandbox-spec': JSON.stringify(spec) }
       const result = await run(argv.runPause(this.#engine, { name, image, spec, labels }))
-      if (result.exitCode !== 0 && !/is already in use/.test(result.stderr.toString())) {
-        await run(argv.remove(this.#engine, [name]))
+      if (result.exitCode !== 0 && !isTaken(result.stderr)) {
+        await this.#undo(name)
         const error = classifyStart(result.exitCode, result.stderr.toString())
         throw error.code === 'start-failed' ? new RuntimeError('create-failed', error.message) : error
       }
       const made = await this.#refresh(name)
-      if (made?.kind !== 'sandbox') throw new RuntimeError('create-failed', `pause container ${name} vanished`)
+      if (made?.kind !== 'sandbox') throw new RuntimeError('create-failed', isTaken(result.stderr) ? takenName(name) : `pause container ${name} vanished`)
       return made.sandbox
     })
   }
@@ -242,20 +261,26 @@ export class DockerRuntime implements Runtime {
     const name = `bramble-${digest(sandboxId, spec.name, spec.attempt)}`
     const labels = {
       [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'container', 'bramble.sandbox': sandboxId, 'bramble.pod-uid': sandbox.podUid, 'bramble.name': spec.name, 'bramble.attempt': String(spec.attempt),
-      'bramble.image': image.tags[0] ?? image.digests[0] ?? image.id,
+      'bramble.image': spec.imageName,
     }
     const oomScoreAdj = facts.capabilities.includes('CAP_SYS_RESOURCE') ? spec.oomScoreAdj : Math.max(spec.oomScoreAdj, facts.oomScoreAdj)
     const created = await run(argv.runContainer(this.#engine, { name, pause: sandboxId, sandbox, spec, labels, oomScoreAdj, logLimits: this.#o.logLimits ?? { maxBytes: 10 << 20, maxFiles: 5 }, limited: spec.security.privileged ? await limitedTo(facts.capabilities) : undefined }))
     const result = argv.isStdinOnce(spec) && created.exitCode === 0 ? await run(argv.startContainer(this.#engine, name)) : created
     if (result.exitCode !== 0) {
       const error = classifyStart(result.exitCode, result.stderr.toString())
-      if (error.code !== 'start-failed') await run(argv.remove(this.#engine, [name]))
-      await this.#refresh(name)
-      throw error
+      if (error.code !== 'start-failed') await this.#undo(name)
+      const there = await this.#refresh(name)
+      throw isTaken(result.stderr) && !there ? new RuntimeError('create-failed', takenName(name)) : error
     }
     const made = await this.#refresh(name)
     if (made?.kind !== 'container') throw new RuntimeError('create-failed', `container ${name} vanished`)
+    await killAsGroup(made.cgroupPath)
     return made.container
+  }
+
+  /** Removes what a failed start may have left: only where it is ours, for a user may have made one of the name. */
+  async #undo(name: string): Promise<void> {
+    if (await this.#refresh(name)) await run(argv.remove(this.#engine, [name]))
   }
 
   async stopContainer(id: string, grace: Millis): Promise<void> {
@@ -327,6 +352,8 @@ export class DockerRuntime implements Runtime {
     const mark = this.#mark()
     const r = await run(this.#marked(argv.exec(this.#engine, { id, stdin: false, tty: false, argv: command }), mark), { timeout, maxBytes })
     if (r.timedOut) await this.#killMarked(id, mark)
+    // An engine that is away says nothing of the container.
+    if (r.exitCode === 1 && /^(Cannot connect to the Docker daemon|error during connect)/.test(r.stderr.toString())) throw new RuntimeError('unavailable', lastError(r.stderr.toString()))
     return { exitCode: r.exitCode, stdout: r.stdout, stderr: r.stderr, timedOut: r.timedOut }
   }
 
@@ -337,10 +364,16 @@ export class DockerRuntime implements Runtime {
   async #killMarked(id: string, mark: string): Promise<void> {
     const known = this.#all.get(id)
     if (known?.kind !== 'container') return
-    for (const pid of await processesIn(known.cgroupPath)) {
-      const env = await readText(`/proc/${pid}/environ`)
-      if (!env?.split('\0').includes(mark)) continue
-      try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+    let found = false
+    // On a busy machine the engine may start it only now.
+    for (let look = 0; look < 5 && !found; look++) {
+      if (look > 0) await this.#o.clock.sleep(100 * 2 ** look)
+      for (const pid of await processesIn(known.cgroupPath)) {
+        const env = await readText(`/proc/${pid}/environ`)
+        if (!env?.split('\0').includes(mark)) continue
+        found = true
+        try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+      }
     }
   }
 
@@ -377,24 +410,11 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  async pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (text: string) => void): Promise<Image> {
+  async pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     await this.#start()
     const name = normalizeReference(reference)
-    const { domain } = parseImageReference(reference)
-    if (options.plainHttp && !/^(localhost|127\.|\[::1\])/.test(domain)) this.#o.log.debug('the daemon decides whether a registry may be plain HTTP (insecure-registries)', { registry: domain })
-    progress(`Pulling ${name}`)
-    const configDir = auth && `${this.#o.stateDir}/auth-${process.pid}-${this.#serial++}`
-    try {
-      if (configDir) {
-        await makeFolder(configDir)
-        const server = domain === 'docker.io' ? 'https://index.docker.io/v1/' : domain
-        await writeText(`${configDir}/config.json`, JSON.stringify({ auths: { [server]: { auth: Buffer.from(`${auth.username}:${auth.password}`).toString('base64') } } }))
-      }
-      const result = await run(argv.pull(this.#engine, name, configDir), { timeout: 3_600_000, signal })
-      if (result.exitCode !== 0) throw classifyPull(reference, result.stderr.toString())
-    } finally {
-      if (configDir) await removeTree(configDir)
-    }
+    const { exitCode, output } = await pullByDocker({ engine: this.#engine, reference, name, auth, plainHttp: options.plainHttp, folder: `${this.#o.stateDir}/auth-${process.pid}-${this.#serial++}`, signal, progress })
+    if (exitCode !== 0) throw classifyPull(reference, output)
     this.#images = undefined
     const image = await this.image(name)
     if (!image) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not there`)
@@ -413,6 +433,9 @@ export class DockerRuntime implements Runtime {
     if (this.#images) return this.#images
     const ids = [...new Set((await runOk(argv.images(this.#engine))).toString().split('\n').filter(Boolean))]
     const found = ids.length === 0 ? [] : parseImages((await run(argv.inspectImages(this.#engine, ids))).stdout.toString())
+    // One that the daemon lists and cannot inspect is damaged: nobody could repair it who did not see it.
+    const lost = ids.length > found.length ? new Set(ids.filter((id) => !found.some((i) => i.id === id))) : undefined
+    if (lost) found.push(...parseListed((await runOk(argv.listImages(this.#engine))).toString()).filter((i) => lost.has(i.id)))
     this.#images = found.map((i) => ({ ...i, tags: i.tags.map(normalizeReference), digests: i.digests.map(normalizeReference) })).filter((i) => !i.tags.includes(pauseImage) || i.tags.length > 1).map((i) => ({ ...i, tags: i.tags.filter((t) => t !== pauseImage) }))
     return this.#images
   }
@@ -437,7 +460,7 @@ export class DockerRuntime implements Runtime {
     await this.#start()
     const running = [...this.#all.values()].filter((i): i is Known => i.kind === 'container' && i.container.state === 'running')
     const read = await Promise.all(running.map(async (k) => ({ k, s: await cgroupStats(k.cgroupPath) })))
-    return read.flatMap(({ k, s }) => (s ? [{ containerId: k.container.id, podUid: k.container.podUid, ...s }] : []))
+    return read.flatMap(({ k, s }) => (s ? [{ containerId: k.container.id, podUid: k.container.podUid, cgroupPath: k.cgroupPath, pid: k.container.pid, writableLayer: k.writableLayer, logFolder: k.logFolder, ...s }] : []))
   }
 
   async close(): Promise<void> {
@@ -452,5 +475,7 @@ export class DockerRuntime implements Runtime {
 
 /** Nothing that has ended runs again. */
 const hasEnded = (i: Inspected): boolean => (i.kind === 'sandbox' ? i.sandbox.state === 'not-ready' : i.container.state === 'exited')
+const isTaken = (stderr: Buffer): boolean => /is already in use/.test(stderr.toString())
+const takenName = (name: string): string => `the name ${name} is taken by a container that is not ours`
 const idOf = (i: Inspected): string => (i.kind === 'sandbox' ? i.sandbox.id : i.container.id)
 const digest = (...parts: readonly (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 40)

@@ -3,6 +3,7 @@ import { ignore } from '../../../shared/base/ignore.ts'
 import { start } from '../../../shared/host/exec.ts'
 import { lastError } from '../containerd/parse.ts'
 import { RuntimeError, type LogLine } from '../runtime.ts'
+import { DockerLogParser } from './log-parser.ts'
 
 /** Ends with the command, or when `signal` aborts. A container that is not there (`missing` allows for it) is `not-found`. */
 export async function* readLogs(command: readonly string[], request: { missing: boolean; signal: AbortSignal }): AsyncGenerator<LogLine> {
@@ -18,8 +19,7 @@ export async function* readLogs(command: readonly string[], request: { missing: 
   try {
     for await (const line of mergedLines(child.stdout!, ...(missing ? [] : [child.stderr!]))) {
       if (signal.aborted) return
-      const space = line.indexOf(32)
-      yield { time: nanos(line.subarray(0, space).toString()), line: line.subarray(space + 1) }
+      yield line
     }
     if (await ended !== 0 && !signal.aborted && missing) throw new RuntimeError('not-found', lastError(errors))
   } finally {
@@ -28,30 +28,36 @@ export async function* readLogs(command: readonly string[], request: { missing: 
   }
 }
 
-/** Docker leaves trailing zeros out. */
-const nanos = (time: string): string => time.replace(/(?:\.(\d+))?Z$/, (_, f: string | undefined) => `.${(f ?? '').padEnd(9, '0')}Z`)
+/** Bytes of lines that wait for whoever reads them, above which Docker is not read on. */
+const held = 256 << 10
 
-/** Whole lines of both streams as they come. */
-async function* mergedLines(...streams: readonly NodeJS.ReadableStream[]): AsyncGenerator<Buffer> {
-  const readers = streams.map((s) => linesOf(s))
-  const next = readers.map((r, i) => r.next().then((result) => ({ i, result })))
-  const open = new Set(readers.keys())
-  while (open.size > 0) {
-    const { i, result } = await Promise.race([...open].map((k) => next[k]!))
-    if (result.done) { open.delete(i); continue }
-    yield result.value
-    next[i] = readers[i]!.next().then((r) => ({ i, result: r }))
+/** Lines of both streams in the order in which they came. Nothing is kept of what was given out, however long the other stream is silent. */
+async function* mergedLines(...streams: readonly NodeJS.ReadableStream[]): AsyncGenerator<LogLine> {
+  let lines: LogLine[] = []
+  let waiting = 0
+  let open = streams.length
+  let failure: Error | undefined
+  let wake: () => void = () => undefined
+  const add = (more: readonly LogLine[]): void => {
+    for (const line of more) { lines.push(line); waiting += line.line.length }
+    if (waiting > held) for (const s of streams) s.pause()
+    wake()
   }
-}
-
-async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of stream) {
-    rest = rest.length > 0 ? Buffer.concat([rest, chunk as Buffer]) : chunk as Buffer
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      yield rest.subarray(0, end + 1)
-      rest = rest.subarray(end + 1)
-    }
+  for (const stream of streams) {
+    const parser = new DockerLogParser()
+    stream.on('data', (data: Buffer) => add(parser.push(data)))
+    stream.on('error', (e: Error) => { failure = e; wake() })
+    stream.on('end', () => { open--; add(parser.end()) })
   }
-  if (rest.length > 0) yield rest
+  for (;;) {
+    const taken = lines
+    lines = []
+    waiting = 0
+    for (const s of streams) s.resume()
+    yield* taken
+    if (failure) throw failure
+    if (lines.length > 0) continue
+    if (open === 0) return
+    await new Promise<void>((resolve) => { wake = resolve })
+  }
 }

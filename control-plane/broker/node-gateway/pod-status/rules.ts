@@ -3,7 +3,7 @@ import type { Pod, PodStatus } from '../../../../shared/api/core-v1.ts'
 import { equalJson } from '../../../../shared/values/json-value.ts'
 
 /** Conditions the agent owns: gone where it no longer reports them. All other conditions belong to others and stay. */
-const byAgent: ReadonlySet<string> = new Set(['Ready', 'Initialized', 'ContainersReady', 'PodReadyToStartContainers'])
+const byAgent: ReadonlySet<string> = new Set(['Ready', 'Initialized', 'ContainersReady', 'PodReadyToStartContainers', 'PodResizePending', 'PodResizeInProgress'])
 
 const ended = (phase: string | undefined): boolean => phase === 'Succeeded' || phase === 'Failed'
 

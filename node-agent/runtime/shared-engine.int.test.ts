@@ -1,0 +1,92 @@
+/** Two agents on one engine, and a user who has made things by hand: each keeps to its own. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../shared/host/clock.ts'
+import { runOk } from '../../shared/host/exec.ts'
+import { silentLog } from '../../shared/host/log.ts'
+import { startContainerd, startDockerd, type Daemon } from '../../test/testbed/daemons.ts'
+import { testImage, writeTestImage } from '../../test/testbed/images.ts'
+import { sandboxSpec } from './conformance.ts'
+import { claimantOf } from './containerd/claim.ts'
+import { ContainerdRuntime } from './containerd/driver.ts'
+import { DockerRuntime } from './docker/driver.ts'
+import type { ContainerSpec, Runtime } from './runtime.ts'
+
+const never = new AbortController().signal
+const container = (image: string, logPath: string): ContainerSpec => ({
+  name: 'main', attempt: 0, image, imageName: 'as/it:asked', command: ['sleep', '1000000'], args: undefined, workingDir: undefined, env: [], mounts: [], devices: [], resources: {}, oomScoreAdj: 0, stdin: false, stdinOnce: false, tty: false, logPath,
+  security: { supplementalGroups: [], privileged: false, readOnlyRootfs: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [], seccomp: { type: 'unconfined' } },
+})
+
+describe('containerd', () => {
+  let engine: Daemon
+  let image: string
+  let tar: string
+  const driver = (namespace: string, folder: string): ContainerdRuntime => new ContainerdRuntime({ address: engine.address, namespace, dataDir: join(engine.dir, folder), stateDir: join(engine.dir, `run-${folder.length}`), clock: systemClock, log: silentLog })
+  beforeAll(async () => { engine = await startContainerd(); tar = join(engine.dir, 'image.tar'); image = await writeTestImage(tar) })
+  afterAll(async () => { await engine?.stop() })
+
+  it('refuses a namespace that another agent has, and leaves what runs there alone', async () => {
+    const first = driver('shared', 'a,b c')
+    await first.importImage(tar)
+    const sandbox = await first.runSandbox(sandboxSpec(), never)
+    const made = await first.startContainer(sandbox.id, container(image, join(engine.dir, 'a.log')), never)
+    const second = driver('shared', 'other')
+    await expect(second.list()).rejects.toThrow(/namespace "shared" is that of the agent with its state in .*\/a,b c: give this one another \(--containerd-namespace\)/)
+    await second.close()
+    const third = driver('apart', 'other')
+    expect(await third.list()).toEqual({ sandboxes: [], containers: [] })
+    await third.close()
+    await first.close()
+    const again = driver('shared', 'a,b c')
+    expect((await again.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
+    await again.removeSandbox(sandbox.id)
+    await again.close()
+  })
+
+  it('reads whose a namespace is from the engine\'s own list', () => {
+    const listing = 'NAME    LABELS                                                        \nbramble bramble.data-dir=%2Fvar%2Flib%2Fa%2Cb,bramble.sync=17-1 \ndefault                                                               \n'
+    expect([claimantOf(listing, 'bramble'), claimantOf(listing, 'default'), claimantOf(listing, 'none')]).toEqual(['/var/lib/a,b', undefined, undefined])
+  })
+})
+
+describe('docker', () => {
+  let engine: Daemon
+  let image: string
+  const docker = async (...args: string[]): Promise<string> => (await runOk(['docker', '--host', engine.address, ...args])).toString().trim()
+  const driver = (owner: string): Runtime => new DockerRuntime({ host: engine.address, owner, stateDir: join(engine.dir, `run-${owner}`), clock: systemClock, log: silentLog })
+  beforeAll(async () => { engine = await startDockerd(); const tar = join(engine.dir, 'image.tar'); image = await writeTestImage(tar); await docker('load', '--input', tar) })
+  afterAll(async () => { await engine?.stop() })
+
+  it('shows each of two agents its own', async () => {
+    const [one, two] = [driver('pi-1'), driver('pi-2')]
+    const [a, b] = [await one.runSandbox(sandboxSpec(), never), await two.runSandbox(sandboxSpec(), never)]
+    await two.startContainer(b.id, container(image, ''), never)
+    expect([(await one.list()).sandboxes.map((s) => s.id), (await two.list()).sandboxes.map((s) => s.id)]).toEqual([[a.id], [b.id]])
+    await one.removeSandbox(b.id)
+    await one.removeSandbox(a.id)
+    expect((await two.list()).containers.map((c) => c.state)).toEqual(['running'])
+    await two.removeSandbox(b.id)
+    await one.close()
+    await two.close()
+  })
+
+  it('does not take a container that a user has given a name of ours, nor removes it', async () => {
+    const runtime = driver('pi-3')
+    const spec = sandboxSpec()
+    const digest = (...parts: (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 40)
+    const pause = `bramble-${digest('pi-3', spec.podUid, 0)}`
+    const theirs = await docker('run', '--detach', '--network=none', `--name=${pause}`, testImage, 'sleep', '1000000')
+    await expect(runtime.runSandbox(spec, never)).rejects.toThrow(`the name ${pause} is taken by a container that is not ours`)
+    const sandbox = await runtime.runSandbox({ ...spec, attempt: 1 }, never)
+    const main = `bramble-${digest(sandbox.id, 'main', 0)}`
+    const other = await docker('run', '--detach', '--network=none', `--name=${main}`, testImage, 'sleep', '1000000')
+    await expect(runtime.startContainer(sandbox.id, container(image, ''), never)).rejects.toThrow(`the name ${main} is taken by a container that is not ours`)
+    expect(await docker('ps', '--no-trunc', '--format={{.ID}}', `--filter=name=${main}`)).toBe(other)
+    await runtime.removeSandbox(sandbox.id)
+    expect((await docker('inspect', '--format={{.State.Running}}', theirs, other)).split('\n')).toEqual(['true', 'true'])
+    await docker('rm', '--force', theirs, other)
+    await runtime.close()
+  })
+})
