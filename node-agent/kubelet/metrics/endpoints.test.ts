@@ -33,7 +33,7 @@ function endpointsOf(pods: number, { files }: { files: FileTree }, metrics = new
   return createMetricsEndpoints({
     files, clock, metrics, nodeName: 'pi-1', cgroupRoot: 'bramble', dataDir: '/tmp', containers: async () => stats, imageBytes: () => 123_456, named: (id) => ({ name: 'main', image: `busybox:${id}`, startedAt: clock.now() - 60_000 }),
     pods: () => Array.from({ length: pods }, (_, i) => ({ name: `p${i}`, namespace: 'd', uid: `u${i}`, hostNetwork: i === 1, startedAt: clock.now() - 61_000, cgroupPath: `/bramble/burstable/podu${i}`, logFolder: '/tmp', volumes: [{ name: 'data', path: '/tmp', claim: 'mine', isWhole: false }] })),
-    probes: () => [{ namespace: 'd', pod: 'p0', uid: 'u0', container: 'main', kind: 'Liveness', successful: 7, failed: 1 }],
+    probes: () => [{ namespace: 'd', pod: 'p0', uid: 'u0', container: 'main', kind: 'Liveness', successful: 7, failed: 1, unknown: 0 }],
     usage: async () => ({
       node: 'pi-1', time: '', windowSeconds: 10, startTime: '', cpuNanos: 0, usageNanoCores: 250_000_000, workingSetBytes: 0, memoryBytes: 0,
       containers: Array.from({ length: pods }, (_, i) => ({ namespace: 'd', pod: `p${i}`, uid: `u${i}`, container: 'main', startTime: '', cpuNanos: 0, usageNanoCores: 1_000_000 * (i + 1), workingSetBytes: 0, memoryBytes: 0 })),

@@ -8,7 +8,7 @@ import { resourceMetrics } from './resource-metrics.ts'
 import { summaryOf } from './summary.ts'
 
 /** Of one probe of one container of a pod. */
-export interface ProbeTotal { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly kind: 'Liveness' | 'Readiness' | 'Startup'; readonly successful: number; readonly failed: number }
+export interface ProbeTotal { readonly namespace: string; readonly pod: string; readonly uid: string; readonly container: string; readonly kind: 'Liveness' | 'Readiness' | 'Startup'; readonly successful: number; readonly failed: number; /** The probe could not be made. */ readonly unknown: number }
 
 /** Paths below `/metrics`; `''` is the agent's own. */
 export type MetricsPath = '' | 'resource' | 'cadvisor' | 'probes'
@@ -19,7 +19,7 @@ export interface MetricsEndpoints {
 }
 
 function probeMetrics(totals: readonly ProbeTotal[]): string {
-  return family('prober_probe_total', 'counter', '[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.', totals.flatMap((t) => ([['successful', t.successful], ['failed', t.failed]] as const).filter(([, n]) => n > 0).map(([result, value]) => (
+  return family('prober_probe_total', 'counter', '[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.', totals.flatMap((t) => ([['successful', t.successful], ['failed', t.failed], ['unknown', t.unknown]] as const).filter(([, n]) => n > 0).map(([result, value]) => (
     { labels: { container: t.container, namespace: t.namespace, pod: t.pod, pod_uid: t.uid, probe_type: t.kind, result }, value }))))
 }
 

@@ -1,4 +1,4 @@
-/** Files as kernels wrote them: version 1 of a 6.x machine, version 2 of a Raspberry Pi OS one. */
+/** Files in the format of kernels, written by hand: version 1, and version 2 as Raspberry Pi OS has it. */
 import { describe, expect, it } from 'vitest'
 import { parsePressure, parseV1, parseV2 } from './cgroup-reading.ts'
 import { busyNanos, meminfo, parseNetDev, vmstat } from './proc-files.ts'

@@ -65,7 +65,7 @@ export class ProbeSet {
       for (const kind of kinds) {
         const probe = probeOf(def, kind)
         if (!probe || (was && kind === 'startup')) continue
-        const worker: Worker = { timer: undefined, state: initialState(was && kind === 'readiness' ? 'success' : 'unknown'), stopped: false, total: { ...record.ref, pod: record.ref.name, container: container.name, kind: titles[kind], successful: 0, failed: 0 } }
+        const worker: Worker = { timer: undefined, state: initialState(was && kind === 'readiness' ? 'success' : 'unknown'), stopped: false, total: { ...record.ref, pod: record.ref.name, container: container.name, kind: titles[kind], successful: 0, failed: 0, unknown: 0 } }
         this.#workers.set(`${container.id} ${kind}`, worker)
         // Gated probes begin when the startup probe has succeeded.
         if (kind === 'startup' || !def.startupProbe || was) this.#begin({ record, pod, def, container }, kind, probe, worker, was)
@@ -116,12 +116,12 @@ export class ProbeSet {
     for (let i = 1; i < attempts && answer.unknown && !worker.stopped; i++) answer = await this.#probe(target, probe)
     if (worker.stopped) return
     const { record, container, def } = target
+    worker.total[answer.unknown ? 'unknown' : answer.ok ? 'successful' : 'failed']++
     if (answer.unknown) {
       // It says nothing of the container: an engine that is away must not have its containers restarted.
       this.#deps.event(record, 'Unhealthy', `${titles[kind]} probe errored and resulted in unknown state: ${answer.output}`, def.name)
       return
     }
-    worker.total[answer.ok ? 'successful' : 'failed']++
     if (!answer.ok) this.#deps.event(record, 'Unhealthy', `${titles[kind]} probe failed: ${answer.output}`, def.name)
     else if (answer.warning) this.#deps.event(record, 'ProbeWarning', `${titles[kind]} probe warning: ${answer.output}`, def.name)
     const before = worker.state.result

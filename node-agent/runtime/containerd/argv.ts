@@ -55,7 +55,7 @@ export const pullImage = (e: Engine, reference: string, o: { plainHttp: boolean;
 /** Downloads under way: name, size, age. */
 export const activeContent = (e: Engine): string[] => ctr(e, 'content', 'active')
 export const removeImages = (e: Engine, references: readonly string[]): string[] => ctr(e, 'images', 'rm', '--sync', ...references)
-/** A read-only snapshot of an image's top layer, kept: protects the layers from collection and tells where they are. */
+/** A read-only snapshot of an image's top layer, which tells where the layers are; the engine may collect it. */
 export const viewSnapshot = (e: Engine, key: string, chainId: string): string[] => ctr(e, 'snapshots', 'view', '--mounts', key, chainId)
 export const snapshotMounts = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'mounts', '/', key)
 export const snapshots = (e: Engine): string[] => ctr(e, 'snapshots', 'ls')
