@@ -57,8 +57,8 @@ export const activeContent = (e: Engine): string[] => ctr(e, 'content', 'active'
 export const removeImages = (e: Engine, references: readonly string[]): string[] => ctr(e, 'images', 'rm', '--sync', ...references)
 /** A read-only snapshot of an image's top layer, which tells where the layers are; the engine may collect it. */
 export const viewSnapshot = (e: Engine, key: string, chainId: string): string[] => ctr(e, 'snapshots', 'view', '--mounts', key, chainId)
-export const snapshotMounts = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'mounts', '/', key)
 export const snapshots = (e: Engine): string[] => ctr(e, 'snapshots', 'ls')
+export const snapshotMounts = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'mounts', '/', key)
 /** Unpacks the image whose target `digest` is from what was downloaded of it; layers that are there stay. */
 export const unpack = (e: Engine, digest: string): string[] => ctr(e, 'snapshots', 'unpack', digest)
 export const removeSnapshot = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'rm', key)

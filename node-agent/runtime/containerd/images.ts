@@ -9,12 +9,12 @@ import { chainId } from '../image-check/chain-id.ts'
 import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
 import { RuntimeError, type Image, type PullProgress, type RegistryAuth } from '../runtime.ts'
 import * as argv from './argv.ts'
-import { classifyPull, lastError, parseImageConfig, parseImages, parseLayers, parseManifest, type ImageConfig } from './parse.ts'
+import { classifyPull, lastError, parseImageConfig, parseImages, parseLayers, parseManifest, parseSnapshots, standingOn, type ImageConfig } from './parse.ts'
 import { pullByCtr } from './pull.ts'
 
 export interface KnownImage { readonly image: Image; readonly config: ImageConfig; /** Folders of the layers, topmost first. */ readonly layers: readonly string[]; readonly viewKey: string }
 
-/** Folders of the layers, topmost first; or the snapshotter that has lost one. */
+/** Folders of the layers, topmost first; or the snapshotter that has lost one which the engine knows. */
 type View = readonly string[] | { readonly missing: string }
 
 /** What a manifest digest stands for; immutable, so kept on disk by digest. */
@@ -28,7 +28,7 @@ export class ImageStore {
   readonly #layers = new Map<string, readonly string[]>()
   /** What an image is made of by what was read of it, and is not that. */
   readonly #torn = new Set<string>()
-  /** By target digest. */
+  /** Images with a layer that the disk has lost, by target digest. */
   readonly #bottomless = new Map<string, { readonly config: string; readonly snapshotter: string }>()
   readonly #restacked = new Set<string>()
   /** Unpacked in vain: asked once in a process, not at every look. */
@@ -89,13 +89,22 @@ export class ImageStore {
     const attempt = (): ReturnType<typeof pullByCtr> => pullByCtr({ ...this.#pulling, ...request, engine: this.#engine, name })
     let { exitCode, output } = await attempt()
     // What a power cut took from the disk and not from the database the engine would count on for ever: each is forgotten, and fetched.
-    for (let lost = lostBlob(output), left = 100; exitCode !== 0 && lost !== undefined && left > 0; lost = lostBlob(output), left--) {
-      await run(argv.removeContent(this.#engine, [lost]));
+    for (let left = 100; exitCode !== 0 && left > 0; left--) {
+      const blob = lostBlob(output)
+      if (blob !== undefined) await run(argv.removeContent(this.#engine, [blob]))
+      else if (lostFolder(output) === undefined || await this.#forgetLost() === 0) break;
       ({ exitCode, output } = await attempt())
     }
     if (exitCode !== 0) throw classifyPull(request.reference, output)
-    this.#dirty = true
-    const found = await this.find(name)
+    const look = (): Promise<KnownImage | undefined> => { this.#dirty = true; return this.find(name) }
+    let found = await look()
+    if (!found) {
+      // What a cut took of the rest shows only now that all of it is named: it is forgotten, and fetched or unpacked again.
+      this.#restacked.clear()
+      this.#unpacked.clear()
+      await this.#dropTorn()
+      found = (await attempt()).exitCode === 0 ? await look() : undefined
+    }
     if (!found) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not whole for ${goArchitecture(process.arch)}`)
     return found.image
   }
@@ -174,7 +183,7 @@ export class ImageStore {
     const resolved = await resolving.catch((e: unknown) => { if (e instanceof RuntimeError && e.code === 'image-not-found') return undefined; throw e })
     if (!resolved) return undefined
     const chain = chainId(resolved.config.diffIds)
-    const viewKey = `bramble-${chain.slice('sha256:'.length)}`
+    const viewKey = viewKeyOf(chain)
     const layers = this.#layers.get(viewKey) ?? await this.#view(viewKey, chain) ?? await this.#unpackAndView(digest, viewKey, chain)
     if (layers && 'missing' in layers) this.#bottomless.set(digest, { config: resolved.id, snapshotter: layers.missing })
     if (!layers || 'missing' in layers) return undefined
@@ -187,6 +196,8 @@ export class ImageStore {
     const lost = [...this.#bottomless].filter(([digest]) => !this.#restacked.has(digest))
     this.#bottomless.clear()
     if (lost.length === 0) return
+    await this.#forgetLost()
+    // One that had a view which the engine collected (1.6 forgets to tell its parent) goes by no name: the collector takes it when its image lets go of it.
     for (const [digest, { config, snapshotter }] of lost) {
       this.#restacked.add(digest)
       this.#unpacked.delete(digest)
@@ -194,6 +205,28 @@ export class ImageStore {
     }
     await this.collect()
     this.#dirty = true
+  }
+
+  /**
+   * Forgets the snapshots whose folder the disk has lost, with all that stands on them; how many. Each by its name, from the top: the engine's collector leaves those that a pull
+   * holds which was cut off.
+   */
+  async #forgetLost(): Promise<number> {
+    const all = parseSnapshots((await runOk(argv.snapshots(this.#engine))).toString())
+    const lost = new Set<string>()
+    for (const { key, kind } of all) {
+      if (kind !== 'Committed') continue
+      const view = await this.#view(lookKey, key)
+      if (view && 'missing' in view) lost.add(key)
+      await run(argv.removeSnapshot(this.#engine, lookKey))
+    }
+    const doomed = standingOn(all, lost)
+    let removed = 0
+    for (const key of doomed) {
+      this.#layers.delete(key)
+      if ((await run(argv.removeSnapshot(this.#engine, key))).exitCode === 0) removed++
+    }
+    return removed
   }
 
   /** A pull or a repair that was cut off before it unpacked everything needs no registry for the rest. */
@@ -237,8 +270,8 @@ export class ImageStore {
     const message = made.stderr.toString()
     if (!/already exists/.test(message)) {
       // A power cut may leave a snapshot in the engine's database whose folder never reached the disk.
-      const missing = /stat \S*\/io\.containerd\.snapshotter\.v1\.([^/]+)\/snapshots\/\S* no such file or directory/.exec(message)
-      if (missing) return { missing: missing[1]! }
+      const missing = lostFolder(message)
+      if (missing !== undefined) return { missing }
       if (/not found|does not exist/.test(message)) return undefined
       throw new Error(lastError(message))
     }
@@ -255,4 +288,9 @@ function parsed(kept: string | undefined): Resolved | undefined {
   try { return kept ? JSON.parse(kept) as Resolved : undefined } catch (e) { if (e instanceof SyntaxError) return undefined; throw e }
 }
 
+/** The snapshotter that has lost the folder of a layer. */
+const lostFolder = (message: string): string | undefined => /stat \S*\/io\.containerd\.snapshotter\.v1\.([^/]+)\/snapshots\/\S* no such file or directory/.exec(message)?.[1]
+/** A view made to see whether a snapshot is there. */
+const lookKey = 'bramble-look'
+const viewKeyOf = (chain: string): string => `bramble-${chain.slice('sha256:'.length)}`
 const lostBlob = (output: string): string | undefined => /blob (sha256:[0-9a-f]{64}) expected at \S+ blob not found/.exec(output)?.[1]

@@ -46,6 +46,27 @@ export function parseImages(output: string): { reference: string; digest: string
     .map((m) => ({ reference: m[1]!, digest: m[2]!, sizeBytes: Math.round(Number(m[3]) * (units[m[4]!] ?? 1)) }))
 }
 
+export interface SnapshotRow { readonly key: string; /** Empty for none. */ readonly parent: string; readonly kind: string }
+
+/** `ctr snapshots ls`: key, parent where there is one, kind. A key of a layer that is being unpacked is two words (`extract-… sha256:…`). */
+export function parseSnapshots(output: string): SnapshotRow[] {
+  return output.split('\n').slice(1).map((line) => line.trim().split(/\s+/)).filter((f) => f.length >= 2).map((f) => {
+    const words = f[0]!.startsWith('extract-') && f.length > 2 ? 2 : 1
+    return { key: f.slice(0, words).join(' '), parent: f.length - words > 1 ? f[words]! : '', kind: f.at(-1)! }
+  })
+}
+
+/** `lost` and all that stands on one of it, what stands on others first. */
+export function standingOn(all: readonly SnapshotRow[], lost: ReadonlySet<string>): string[] {
+  const out: string[] = []
+  const take = (key: string): void => {
+    for (const s of all) if (s.parent === key && !out.includes(s.key)) take(s.key)
+    if (!out.includes(key)) out.push(key)
+  }
+  for (const key of lost) take(key)
+  return out
+}
+
 /** Folders of the layers, topmost first, from the mounts of a view: one layer is a bind mount, more are an overlay. */
 export function parseLayers(output: string): string[] {
   const mounts = JSON.parse(output) as { Source?: string; source?: string; Type?: string; type?: string; Options?: string[]; options?: string[] }[]
@@ -56,11 +77,6 @@ export function parseLayers(output: string): string[] {
   const source = mount?.Source ?? mount?.source
   if (type !== 'bind' || source === undefined) throw new RuntimeError('unsupported', `the snapshotter gives mounts of type ${type ?? 'none'}; overlayfs is what works here`)
   return [source]
-}
-
-/** `ctr snapshots ls`; no parent is the empty string. */
-export function parseSnapshots(output: string): { key: string; parent: string; kind: string }[] {
-  return output.split('\n').slice(1).map((line) => /^(\S+)\s+(?:(\S+)\s+)?(Committed|Active|View)\s*$/.exec(line)).filter((m) => m !== null).map((m) => ({ key: m[1]!, parent: m[2] ?? '', kind: m[3]! }))
 }
 
 export interface ImageConfig { readonly user: string; readonly env: readonly string[]; readonly entrypoint: readonly string[]; readonly cmd: readonly string[]; readonly workingDir: string; readonly stopSignal: string; readonly diffIds: readonly string[] }

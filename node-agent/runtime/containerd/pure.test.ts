@@ -5,7 +5,7 @@ import { runContainer as dockerRun } from '../docker/argv.ts'
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
 import { chainId } from '../image-check/chain-id.ts'
 import { LogIndex } from './log-index.ts'
-import { classifyPull, classifyStart, parseEvent, parseImages, parseLayers, parseTasks } from './parse.ts'
+import { classifyPull, classifyStart, parseEvent, parseImages, parseLayers, parseSnapshots, parseTasks, standingOn } from './parse.ts'
 import { recover } from './recover.ts'
 import { argvOf, capabilitiesOf, environmentOf } from './spec.ts'
 
@@ -76,6 +76,15 @@ describe('who a container runs as', () => {
   ])('%j over image user %j', (over, imageUser, expected) => { expect(resolveUser({ security: { supplementalGroups: [], ...over }, imageUser, ...files })).toMatchObject(expected) })
   test('none of the image\'s groups where only the pod\'s are wanted', () => { expect(resolveUser({ security: { uid: 1000, strictGroups: true, supplementalGroups: [7] }, imageUser: '', passwd: 'app:x:1000:1000::/:/bin/sh', group: 'extra:x:2000:app' })).toEqual({ uid: 1000, gid: 1000, additionalGids: [1000, 7] }) })
   test('an unknown name is refused', () => { expect(() => resolveUser({ security: { supplementalGroups: [] }, imageUser: 'ghost', ...files })).toThrow(/unable to find user ghost/) })
+})
+
+test('snapshots, those being unpacked among them, and what stands on a lost one from the top', () => {
+  const all = parseSnapshots('KEY                    PARENT   KIND\nsha256:a                        Committed\nsha256:b               sha256:a Committed\nbramble-b              sha256:b View\nextract-1-x sha256:c   sha256:b Active\nextract-2-y sha256:a            Active\nsha256:z                        Committed\n')
+  expect(all).toEqual([
+    { key: 'sha256:a', parent: '', kind: 'Committed' }, { key: 'sha256:b', parent: 'sha256:a', kind: 'Committed' }, { key: 'bramble-b', parent: 'sha256:b', kind: 'View' },
+    { key: 'extract-1-x sha256:c', parent: 'sha256:b', kind: 'Active' }, { key: 'extract-2-y sha256:a', parent: '', kind: 'Active' }, { key: 'sha256:z', parent: '', kind: 'Committed' },
+  ])
+  expect(standingOn(all, new Set(['sha256:b', 'sha256:a']))).toEqual(['bramble-b', 'extract-1-x sha256:c', 'sha256:b', 'sha256:a'])
 })
 
 test('recovery: adopt, collect, lose, discard, and leave alone', () => {
