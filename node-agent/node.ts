@@ -12,6 +12,7 @@ import { systemFileTree } from '../shared/host/file-tree.ts'
 import { watchFolders } from '../shared/host/folder-watch.ts'
 import { deviceNode, watchFile } from '../shared/host/tree.ts'
 import { detectBackend, iptablesOf, type Iptables } from '../shared/host/iptables.ts'
+import { createMemoryReturn } from '../shared/host/memory-return.ts'
 import { openDatabase } from '../shared/host/sqlite.ts'
 import type { ContainerTarget, StreamMethods } from '../shared/streams/requests.ts'
 import { createAgentMetrics, openScrapeServer } from './agent-metrics.ts'
@@ -114,7 +115,7 @@ function serveStreams(options: { config: AgentConfig; host: Host; link: AgentLin
   const methods = createStreamServer({
     runtime, clock: host.clock, kubelet: kubeletServer, endpoint: (pod) => kubelet.endpointOf({ ...pod, uid: options.localUid(pod) }), log: host.log.child('streams'), find: (t: ContainerTarget) => kubelet.containerFor(t.namespace, t.pod, t.container),
     target: {
-      serverUrl: config.serverUrl,
+      serverUrl: config.serverUrl, burst: createMemoryReturn({ clock: host.clock, log: host.log.child('streams') }),
       connect: () => dialTls({ host: url.hostname, port: Number(url.port || 443), ca: link.credentials().caPem, identity: link.credentials(), clock: host.clock }),
     },
   })

@@ -14,13 +14,16 @@ export const programs = {
 } as const
 export type Program = keyof typeof programs
 
+/** What `shared/host/memory-return.ts` needs: `gc()`, and no word about `node:ffi` being experimental. */
+const givingBack = ['--expose-gc', '--disable-warning=ExperimentalWarning']
+
 /**
  * V8 flags of each program, however it is started (`up`, single executables): heap limits that fit a 1 GB board, since V8 otherwise sizes
  * itself for the machine.
  */
 export const heapFlags: Readonly<Record<Program, readonly string[]>> = {
-  'bramble-control-plane': ['--max-semi-space-size=2', '--max-old-space-size=256'],
-  'bramble-node-agent': ['--max-semi-space-size=1', '--max-old-space-size=128'],
+  'bramble-control-plane': ['--max-semi-space-size=2', '--max-old-space-size=256', ...givingBack],
+  'bramble-node-agent': ['--max-semi-space-size=1', '--max-old-space-size=128', ...givingBack],
   'bramble': [],
 }
 

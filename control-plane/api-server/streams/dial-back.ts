@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { badRequest, isStatus, messageOf, StatusError } from '../../../shared/base/errors.ts'
 import type { Clock, Random } from '../../../shared/base/host.ts'
+import type { Burst } from '../../../shared/host/memory-return.ts'
 import type { ChannelEnd } from '../../../shared/streams/channels.ts'
 import type { StreamMethods } from '../../../shared/streams/requests.ts'
 import { webSocketEnd } from '../../../shared/streams/websocket-connection.ts'
@@ -26,13 +27,15 @@ export class DialBacks {
   readonly #rpc: NodeRpc
   readonly #clock: Clock
   readonly #random: Random
+  readonly #burst: Burst
   readonly #waiting = new Map<string, Waiting>()
   readonly #server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 4 << 20 })
 
-  constructor(deps: { rpc: NodeRpc; clock: Clock; random: Random }) {
+  constructor(deps: { rpc: NodeRpc; clock: Clock; random: Random; burst: Burst }) {
     this.#rpc = deps.rpc
     this.#clock = deps.clock
     this.#random = deps.random
+    this.#burst = deps.burst
   }
 
   /** Asks `node` for a stream and waits for it to dial back. The caller owns the end. */
@@ -61,6 +64,10 @@ export class DialBacks {
     const waiting = this.#waiting.get(id)
     if (!waiting || waiting.node !== node) throw badRequest('nobody waits for this stream')
     this.#waiting.delete(id)
-    this.#server.handleUpgrade(req, socket, head, (ws) => waiting.arrived(webSocketEnd(ws)))
+    this.#server.handleUpgrade(req, socket, head, (ws) => {
+      const work = this.#burst.begin()
+      ws.once('close', () => work[Symbol.dispose]())
+      waiting.arrived(webSocketEnd(ws))
+    })
   }
 }

@@ -8,6 +8,7 @@ import type { Stored } from '../../../shared/api/object.ts'
 import { refs } from '../../../shared/api/refs.ts'
 import { badRequest, isNotFound, messageOf, StatusError } from '../../../shared/base/errors.ts'
 import type { Host } from '../../../shared/base/host.ts'
+import { createMemoryReturn } from '../../../shared/host/memory-return.ts'
 import { channel, encodeStatus, join, type ChannelEnd } from '../../../shared/streams/channels.ts'
 import { channelDuplex, tunnelSides } from '../../../shared/streams/duplex-stream.ts'
 import type { NodeUsage } from '../../../shared/streams/usage.ts'
@@ -80,7 +81,7 @@ class NodeStreams implements StreamServer {
     this.#client = deps.client
     this.#host = deps.host
     this.#rpc = deps.rpc
-    this.#dials = new DialBacks({ rpc: deps.rpc, clock: deps.host.clock, random: deps.host.random })
+    this.#dials = new DialBacks({ rpc: deps.rpc, clock: deps.host.clock, random: deps.host.random, burst: createMemoryReturn(deps.host) })
   }
 
   readonly #open: OpenTarget = async ({ node, host, port, kubelet }) =>
