@@ -1,7 +1,7 @@
 /** A program in a container with its streams joined to ours: {@link Session} over a child process. */
 import type { Clock } from '../../shared/base/host.ts'
 import { start } from '../../shared/host/exec.ts'
-import { resizePty, withPty } from './pty.ts'
+import { passPtyOutput, resizePty, withPty } from './pty.ts'
 import type { ExecRequest, Session } from './runtime.ts'
 import { ignore } from '../../shared/base/ignore.ts'
 
@@ -29,19 +29,20 @@ export function openSession(request: SessionRequest): Session {
   })
   void ignore(exit, 'awaited by the owner of the session')
   if (request.tty) child.stderr?.resume()
-  let size: Promise<unknown> = Promise.resolve()
-  const resize = async (columns: number, rows: number): Promise<void> => {
-    // The first size comes before runuser has made its terminal: tried again for half a second.
+  const onTerminal = async (apply: (pid: number) => Promise<boolean>): Promise<void> => {
+    // The first comes before runuser has made its terminal: tried again for half a second.
     for (let i = 0; i < 25 && child.exitCode === null && child.signalCode === null; i++) {
-      if (child.pid !== undefined && await resizePty(child.pid, columns, rows)) return
+      if (child.pid !== undefined && await apply(child.pid)) return
       await request.clock.sleep(20)
     }
   }
+  // The engine's client makes its terminal raw only after it has begun to pass on what the program says: ends of lines would be made twice.
+  let size: Promise<unknown> = request.tty ? ignore(onTerminal(passPtyOutput), 'the process may have ended') : Promise.resolve()
   return {
     stdin: request.stdin ? child.stdin ?? undefined : undefined,
     stdout: child.stdout!,
     stderr: request.tty ? undefined : child.stderr ?? undefined,
-    resize: (columns, rows) => { if (request.tty && columns > 0 && rows > 0) size = ignore(size.then(() => resize(columns, rows)), 'the process may have ended; the next size tries again') },
+    resize: (columns, rows) => { if (request.tty && columns > 0 && rows > 0) size = ignore(size.then(() => onTerminal((pid) => resizePty(pid, columns, rows))), 'the process may have ended; the next size tries again') },
     exit,
     kill: () => {
       void ignore(request.killInside(), 'it may have ended by itself').finally(() => {
