@@ -15,28 +15,31 @@ export interface Burst {
 export interface MemoryReturnOptions {
   readonly clock: Clock
   readonly log: Log
-  /** For tests to replace. */
+  /** For tests to replace: bytes that the process has in memory, and how they are given back. */
+  readonly resident?: () => number
   readonly give?: () => Promise<void>
 }
 
-/** So much at once is a burst; less leaves little behind. */
-const burstOf = 8
-/** A burst is over when nothing has been under way for this long. */
+/** So much more than after the last time is worth the pause, bytes. */
+const worthIt = 16 << 20
+/** Work is over when nothing has been under way for this long. */
 const quietFor: Millis = 2000
 /** V8 frees the memory of collected buffers on a thread of its own. */
 const sweepTime: Millis = 250
 
-export function createMemoryReturn({ clock, log, give = () => giveBack(clock) }: MemoryReturnOptions): Burst {
-  let [underWay, most] = [0, 0]
+export function createMemoryReturn({ clock, log, resident = () => process.memoryUsage.rss(), give = () => giveBack(clock) }: MemoryReturnOptions): Burst {
+  let underWay = 0
   let pending: Disposable | undefined
-  const over = (): void => {
+  let least: number | undefined
+  const over = async (): Promise<void> => {
     pending = undefined
-    most = 0
-    give().catch((e: unknown) => log.debug('memory cannot be given back', { error: messageOf(e) }))
+    if (resident() < (least ?? 0) + worthIt) return
+    await give()
+    least = resident()
   }
   return {
     begin() {
-      most = Math.max(most, ++underWay)
+      if (underWay++ === 0) least = Math.min(least ?? Infinity, resident())
       pending?.[Symbol.dispose]()
       pending = undefined
       let isOver = false
@@ -44,7 +47,7 @@ export function createMemoryReturn({ clock, log, give = () => giveBack(clock) }:
         [Symbol.dispose]() {
           if (isOver) return
           isOver = true
-          if (--underWay === 0 && most >= burstOf) pending = clock.after(quietFor, over)
+          if (--underWay === 0) pending = clock.after(quietFor, () => { over().catch((e: unknown) => log.debug('memory cannot be given back', { error: messageOf(e) })) })
         },
       }
     },
@@ -55,7 +58,10 @@ export function createMemoryReturn({ clock, log, give = () => giveBack(clock) }:
 export async function giveBack(clock: Clock): Promise<void> {
   const { dlopen } = await import('node:ffi')
   const { functions } = dlopen('libc.so.6', { malloc_trim: { arguments: ['uint64'], return: 'int32' } })
-  globalThis.gc?.()
-  await clock.sleep(sweepTime)
+  // What was finalized by the first collection goes with the second.
+  for (let i = 0; i < 2; i++) {
+    globalThis.gc?.()
+    await clock.sleep(sweepTime)
+  }
   functions.malloc_trim(0n)
 }

@@ -10,6 +10,8 @@ import { costAlone } from './process-cost.ts'
 export interface StreamRow { readonly work: string; readonly kubernetes: string; readonly target: string; readonly here: string }
 
 const total = 100_000_000
+/** What a burst has left is given back two seconds after its end. */
+const afterwards = 5000
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
 
 /** Megabytes a second of one direction; throws where a byte is lost. */
@@ -63,7 +65,9 @@ export async function streamRows(options: { runtime: 'containerd' | 'docker'; pr
     const data = randomBytes(total)
     row('exec, 100 MB from the container / to it / both ways at once, MB/s', '', [await rate(() => downward(client)), await rate(() => upward(client, data)), await rate(async () => both(await client.exec('load', ['cat'], { stdin: true, container: 'main' }), data, false))].join(' / '))
     row('port-forward, 100 MB both ways at once, MB/s', '', await rate(async () => both(await client.forward('load', 7000), data, true)))
-    const carried = await settled(cluster, before)
+    await settled(cluster, before)
+    await sleep(afterwards)
+    const carried = await footing(cluster)
     options.say(`100 MB each: ${JSON.stringify(carried)}`)
     const at = performance.now()
     const problems = await mixed(client, 200, 512 << 10)
@@ -73,7 +77,9 @@ export async function streamRows(options: { runtime: 'containerd' | 'docker'; pr
     await quiet(cluster)
     const during = await footing(cluster)
     silent.cut()
-    const after = await settled(cluster, before, 60_000)
+    await settled(cluster, before, 60_000)
+    await sleep(afterwards)
+    const after = await footing(cluster)
     row('anonymous memory of agent / control plane before', '', memory(before))
     row('with 200 readers that do not read', '', memory(during))
     row('after all of it', '', memory(after))
