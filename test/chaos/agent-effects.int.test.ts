@@ -101,6 +101,8 @@ class Agent {
     const setting = { runtime: bench.kind, address: bench.engine.address, dir: join(bench.engine.dir, 'agent'), tag: bench.tag, uid: bench.uid, rich }
     this.#child = start(['nsenter', `--net=/run/netns/${bench.netns}`, process.execPath, '--import', join(import.meta.dirname, 'kill-at.ts'), join(import.meta.dirname, 'one-pod-agent.ts'), JSON.stringify(setting)], { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stderr?.on('data', (d: Buffer) => { this.#errors = (this.#errors + d.toString()).slice(-4000) })
+    // Killed at any time, also between two orders: that it does not answer says so.
+    this.#child.stdin?.on('error', () => undefined)
     this.#ended = new Promise((resolve) => this.#child.once('close', resolve))
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
   }
@@ -116,7 +118,6 @@ class Agent {
   }
 
   async end(): Promise<void> {
-    this.#child.stdin?.on('error', () => undefined)
     this.#child.stdin?.end('end\n')
     await this.#ended
   }
