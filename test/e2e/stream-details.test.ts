@@ -20,8 +20,11 @@ const asKept = (data: Buffer, runtime: string): Buffer => (runtime === 'docker' 
 /** A line of every kind: short, longer than two of an engine's pieces, no text, without an end. */
 const shapes = 'echo first; head -c 40000 /dev/zero | tr "\\0" x; echo; printf "b\\377\\000c\\n"; printf "no end"'
 const raw = Buffer.concat([Buffer.from(`first\n${'x'.repeat(40_000)}\n`), Buffer.from([98, 255, 0, 99, 10]), Buffer.from('no end')])
-/** Waits to be told, prints numbered lines of 100 bytes: more than all of containerd's room, four of Docker's files. */
-const fast = (lines: number): string => `until [ -e /tmp/go ]; do sleep 0.1; done; awk 'BEGIN { for (i = 1; i <= ${lines}; i++) printf "%09d ${'y'.repeat(89)}\\n", i }'; exec sleep 1000000`
+/**
+ * Waits to be told, prints numbered lines of 100 bytes: more than all of containerd's room, four of Docker's files. At 20 MB a second at most: who follows may be behind by
+ * no more than the room, or what he has not read is given up, as with upstream's rotation.
+ */
+const fast = (lines: number): string => `until [ -e /tmp/go ]; do sleep 0.1; done; awk 'BEGIN { for (i = 1; i <= ${lines}; i++) { printf "%09d ${'y'.repeat(89)}\\n", i; if (i % 50000 == 0) system("sleep 0.25") } }'; exec sleep 1000000`
 
 /** The number of the first line that is not the next one; undefined where all `count` are there. */
 async function gap(lines: AsyncIterable<unknown>, count: number): Promise<string | undefined> {
