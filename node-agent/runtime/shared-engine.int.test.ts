@@ -10,6 +10,7 @@ import { testImage, writeTestImage } from '../../test/testbed/images.ts'
 import { sandboxSpec } from './conformance.ts'
 import { claimantOf } from './containerd/claim.ts'
 import { ContainerdRuntime } from './containerd/driver.ts'
+import { containerId } from './containerd/records.ts'
 import { DockerRuntime } from './docker/driver.ts'
 import type { ContainerSpec, Runtime } from './runtime.ts'
 
@@ -43,6 +44,20 @@ describe('containerd', () => {
     expect((await again.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
     await again.removeSandbox(sandbox.id)
     await again.close()
+  })
+
+  it('clears a place that is taken by what a start left that was answered with an error: the next try has it', async () => {
+    const runtime = driver('torn', 'torn')
+    await runtime.importImage(tar)
+    const sandbox = await runtime.runSandbox(sandboxSpec(), never)
+    await runOk(['ctr', '--address', engine.address, '--namespace', 'torn', 'run', '--detach', testImage, containerId(sandbox.id, 'main', 0), 'sleep', '1000000'])
+    const start = () => runtime.startContainer(sandbox.id, container(image, join(engine.dir, 'torn.log')), never)
+    await expect(start()).rejects.toMatchObject({ code: 'create-failed' })
+    const made = await start()
+    expect(made.state).toBe('running')
+    expect((await runtime.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
+    await runtime.removeSandbox(sandbox.id)
+    await runtime.close()
   })
 
   it('reads whose a namespace is from the engine\'s own list', () => {

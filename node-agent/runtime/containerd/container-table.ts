@@ -192,6 +192,9 @@ export class ContainerTable {
     }
   }
 
+  /** Ends and removes what the engine has under this id, whatever became of it. */
+  discard(id: string): Promise<void> { return this.#discard(id, true) }
+
   async #discard(id: string, alive: boolean): Promise<void> {
     const { engine } = this.#o
     if (alive) await run(argv.killTask(engine, id))

@@ -58,6 +58,8 @@ export async function launch(request: LaunchRequest): Promise<Container> {
     if (!(e instanceof RuntimeError) || e.code !== 'start-failed') {
       table.forget(id)
       await removeRoots([records.containerFolder(id)])
+      // An engine that was killed meanwhile may have it, of a try that it answered with an error: the next try finds the place free. Forgotten first, or its end would be taken for ours.
+      if (isThere((e as Error).message)) await table.discard(id)
       throw e instanceof RuntimeError ? e : request.signal.aborted ? request.signal.reason : new RuntimeError('create-failed', (e as Error).message)
     }
     await unmountAll([rootPaths(records.containerFolder(id)).rootfs])
@@ -85,6 +87,8 @@ async function startIt(request: LaunchRequest): Promise<void> {
     throw classifyStart(output)
   }
 }
+
+const isThere = (output: string): boolean => /already exists/.test(output)
 
 /** The command stays: what tells that the container runs is the engine's event, what tells that it does not is the command's end. */
 async function startHeld(request: LaunchRequest, record: ContainerRecord): Promise<void> {
