@@ -1,10 +1,13 @@
 /** Two agents on one engine, and a user who has made things by hand: each keeps to its own. */
 import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../shared/host/clock.ts'
 import { runOk } from '../../shared/host/exec.ts'
 import { silentLog } from '../../shared/host/log.ts'
+import { eventually } from '../../test/testbed/cluster.ts'
 import { startContainerd, startDockerd, type Daemon } from '../../test/testbed/daemons.ts'
 import { testImage, writeTestImage } from '../../test/testbed/images.ts'
 import { sandboxSpec } from './conformance.ts'
@@ -19,6 +22,12 @@ const container = (image: string, logPath: string): ContainerSpec => ({
   name: 'main', attempt: 0, image, imageName: 'as/it:asked', command: ['sleep', '1000000'], args: undefined, workingDir: undefined, env: [], mounts: [], devices: [], resources: {}, oomScoreAdj: 0, stdin: false, stdinOnce: false, tty: false, logPath,
   security: { supplementalGroups: [], privileged: false, readOnlyRootfs: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [], seccomp: { type: 'unconfined' } },
 })
+
+const containersIn = async (engine: Daemon, namespace: string): Promise<string[]> => (await runOk(['ctr', '--address', engine.address, '--namespace', namespace, 'containers', 'ls', '-q'])).toString().split('\n').filter(Boolean)
+async function shimsOf(engine: Daemon): Promise<string[]> {
+  const all = await Promise.all((await readdir('/proc')).filter((n) => /^\d+$/.test(n)).map((n) => readFile(`/proc/${n}/cmdline`, 'utf8').catch(() => '')))
+  return all.filter((argv) => argv.includes('containerd-shim') && argv.includes(`${engine.dir}/`))
+}
 
 describe('containerd', () => {
   let engine: Daemon
@@ -46,16 +55,15 @@ describe('containerd', () => {
     await again.close()
   })
 
-  it('clears a place that is taken by what a start left that was answered with an error: the next try has it', async () => {
+  it('clears a place that is taken by what a start left that was answered with an error, and starts at once', async () => {
     const runtime = driver('torn', 'torn')
     await runtime.importImage(tar)
     const sandbox = await runtime.runSandbox(sandboxSpec(), never)
     await runOk(['ctr', '--address', engine.address, '--namespace', 'torn', 'run', '--detach', testImage, containerId(sandbox.id, 'main', 0), 'sleep', '1000000'])
-    const start = () => runtime.startContainer(sandbox.id, container(image, join(engine.dir, 'torn.log')), never)
-    await expect(start()).rejects.toMatchObject({ code: 'create-failed' })
-    const made = await start()
+    const made = await runtime.startContainer(sandbox.id, container(image, join(engine.dir, 'torn.log')), never)
     expect(made.state).toBe('running')
     expect((await runtime.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
+    expect(await containersIn(engine, 'torn')).toEqual([made.id])
     await runtime.removeSandbox(sandbox.id)
     await runtime.close()
   })
@@ -63,6 +71,63 @@ describe('containerd', () => {
   it('reads whose a namespace is from the engine\'s own list', () => {
     const listing = 'NAME    LABELS                                                        \nbramble bramble.data-dir=%2Fvar%2Flib%2Fa%2Cb,bramble.sync=17-1 \ndefault                                                               \n'
     expect([claimantOf(listing, 'bramble'), claimantOf(listing, 'default'), claimantOf(listing, 'none')]).toEqual(['/var/lib/a,b', undefined, undefined])
+  })
+})
+
+describe('containerd that is killed while it creates a task', () => {
+  let engine: Daemon
+  let [folder, path] = ['', process.env.PATH ?? '']
+  const slow = (): string => join(folder, 'slow')
+  /** A runc that takes its time to create while the file `slow` is there, and then fails. */
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bramble-runc-'))
+    const real = (await runOk(['which', 'runc'])).toString().trim()
+    await writeFile(join(folder, 'runc'), `#!/bin/sh\ncase "$*" in *" create "*) if [ -e '${slow()}' ]; then mktemp '${folder}/asked-XXXXXX'; sleep 1; exit 1; fi;; esac\nexec ${real} "$@"\n`, { mode: 0o755 })
+    process.env.PATH = `${folder}:${path}`
+    engine = await startContainerd()
+  })
+  afterAll(async () => {
+    process.env.PATH = path
+    await engine?.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  it('counts the id as taken ever after: the container has another, and no shim stays', async () => {
+    // Of this run alone: the names of network namespaces are of the machine.
+    const namespace = `spoilt${process.pid}`
+    const driver = (): Runtime => new ContainerdRuntime({ address: engine.address, namespace, dataDir: join(engine.dir, 'data'), stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog })
+    const runtime = driver()
+    const tar = join(engine.dir, 'image.tar')
+    const image = await writeTestImage(tar)
+    await runtime.importImage(tar)
+    const served = await runtime.runSandbox(sandboxSpec(), never)
+    const deleted = await runtime.runSandbox({ ...sandboxSpec(), podUid: 'deleted' }, never)
+    const start = (by: Runtime, sandbox: string, signal = never) => by.startContainer(sandbox, container(image, join(engine.dir, `${sandbox}.log`)), signal)
+    const deletion = new AbortController()
+    await writeFile(slow(), '')
+    const cutOff = [start(runtime, served.id).catch(() => undefined), start(runtime, deleted.id, deletion.signal)]
+    await eventually('both are being created', async () => (await readdir(folder)).filter((n) => n.startsWith('asked-')).length === 2)
+    await engine.kill()
+    deletion.abort(new Error('the pod is deleted'))
+    await rm(slow())
+    await engine.restart()
+    await expect(cutOff[1]).rejects.toThrow('the pod is deleted')
+    await cutOff[0]
+    expect(await shimsOf(engine)).toHaveLength(2)
+    await eventually('the engine is seen again', () => runtime.list().catch(() => undefined))
+    const made = await start(runtime, served.id)
+    expect((await runtime.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
+    expect(await start(runtime, served.id)).toEqual(made)
+    await runtime.removeSandbox(deleted.id)
+    await eventually('the shim that served nothing is gone', async () => (await shimsOf(engine)).length === 1, 10_000)
+    // An agent that comes after finds it under its name.
+    await runtime.close()
+    const again = driver()
+    expect((await start(again, served.id)).id).toBe(made.id)
+    await again.removeSandbox(served.id)
+    expect(await containersIn(engine, namespace)).toEqual([])
+    await eventually('no shim is left', async () => (await shimsOf(engine)).length === 0, 10_000)
+    await again.close()
   })
 })
 

@@ -63,9 +63,14 @@ export const snapshotMounts = (e: Engine, key: string): string[] => ctr(e, 'snap
 export const unpack = (e: Engine, digest: string): string[] => ctr(e, 'snapshots', 'unpack', digest)
 export const removeSnapshot = (e: Engine, key: string): string[] => ctr(e, 'snapshots', 'rm', key)
 
+/** Ends what runs of it and removes it from runc's state, also where it was never whole. */
+export const deleteInRunc = (e: Engine, id: string): string[] => ['runc', '--root', runcState(e), 'delete', '--force', id]
+/** A folder for each container. */
+export const runcState = (e: Engine): string => `${e.runcRoot}/${e.namespace}`
+
 /** `runc exec` takes environment, user and folder from the container, and is twice as fast as `ctr tasks exec` (21 ms to 44 ms). */
 export const exec = (e: Engine, r: { id: string; pidFile: string; tty: boolean; argv: readonly string[] }): string[] => [
-  'runc', '--root', `${e.runcRoot}/${e.namespace}`, 'exec', ...(r.tty ? ['--tty', '--env', 'TERM=xterm'] : []), '--pid-file', r.pidFile, r.id, ...r.argv]
+  'runc', '--root', runcState(e), 'exec', ...(r.tty ? ['--tty', '--env', 'TERM=xterm'] : []), '--pid-file', r.pidFile, r.id, ...r.argv]
 
 /** Makes a pod's namespaces, each held open by a bind mount on a file, and brings up the loopback in the new network. */
 export function unshare(paths: { readonly net: string | undefined; readonly ipc: string | undefined; readonly uts: string | undefined }): string[] {

@@ -22,6 +22,7 @@ beforeEach(async () => {
   records = new Records(dir)
   await records.prepare()
   table = new ContainerTable({
+    ids: { spoil: () => Promise.resolve() },
     view: () => { asked++; return answer.promise }, engine: { address: join(dir, 'no-engine.sock'), namespace: 'n', runcRoot: dir }, records, clock: systemClock, log: silentLog, locks: new KeyedLock(),
     holders: new Holders({ folder: dir, clock: systemClock }), logLimits: { maxBytes: 65_536, maxFiles: 2 }, emit: () => undefined,
   })

@@ -6,6 +6,7 @@ import { run, runOk } from '../../../shared/host/exec.ts'
 import { readText } from '../../../shared/host/tree.ts'
 import type { RuntimeEvent } from '../runtime.ts'
 import * as argv from './argv.ts'
+import type { ContainerIds } from './container-ids.ts'
 import { oomKills, processesIn } from './cgroup.ts'
 import type { LogLimits } from './log-room.ts'
 import { LogWatch } from './logs.ts'
@@ -13,7 +14,7 @@ import { parseTasks, type EngineEvent } from './parse.ts'
 import { isHeld, type ContainerRecord, type ExitRecord, type Records } from './records.ts'
 import { recover, type Task } from './recover.ts'
 import { removeRoots } from './rootfs.ts'
-import { signalNumber } from '../signals.ts'
+import { sendSignal, signalNumber } from '../signals.ts'
 import type { Held, Holders } from './holder.ts'
 
 export interface Entry {
@@ -39,7 +40,7 @@ export async function viewEngine(engine: argv.Engine): Promise<EngineView> {
   return { tasks: parseTasks(tasks.toString()), containers: containers.toString().split('\n').map((l) => l.trim()).filter(Boolean) }
 }
 
-export interface TableOptions { readonly view: () => Promise<EngineView>; readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
+export interface TableOptions { readonly view: () => Promise<EngineView>; readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly ids: Pick<ContainerIds, 'spoil'>; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
 type ExitEvent = Extract<EngineEvent, { exitCode: number }>
 
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
@@ -55,6 +56,7 @@ export class ContainerTable {
 
   get(id: string): Entry | undefined { return this.#entries.get(id) }
   all(): Entry[] { return [...this.#entries.values()] }
+  named(sandboxId: string, name: string, attempt: number): Entry | undefined { return this.of(sandboxId).find(({ record }) => record.name === name && record.attempt === attempt) }
   of(sandboxId: string): Entry[] { return this.all().filter((e) => e.record.sandboxId === sandboxId) }
 
   add(record: ContainerRecord, known: { pid?: number | undefined; startedAt?: number | undefined; exit?: ExitRecord | undefined } = {}): Entry {
@@ -94,7 +96,10 @@ export class ContainerTable {
         case 'adopt': if (entry) await this.#adopt(entry, step.pid); return
         case 'collect': await this.#collect(step.id); return
         case 'lost': if (entry) await this.ended(entry, { exitCode: unknownExit, at: this.#o.clock.now(), message: 'the container ended while the agent was not running' }, false); return
-        case 'discard': await this.#discard(step.id, step.alive)
+        case 'discard':
+          // With a record and no task: the engine may have ended while it created that.
+          await this.#discard(step.id, step.alive)
+          if (entry && !step.alive) await this.#o.ids.spoil(entry.record.sandboxId, step.id)
       }
     }))
   }
@@ -262,10 +267,3 @@ export class ContainerTable {
 }
 
 export const heldOf = (r: ContainerRecord): Held => ({ id: r.id, tty: r.tty, stdin: r.stdin === true, stdinOnce: r.stdinOnce === true, logPath: r.logPath })
-
-function sendSignal(pid: number, signal: number): boolean {
-  try { process.kill(pid, signal); return true } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === 'ESRCH') return false
-    throw e
-  }
-}

@@ -18,6 +18,7 @@ import * as argv from './argv.ts'
 import { cgroupStats } from './cgroup.ts'
 import { ContainerTable, heldOf, viewEngine, type Entry } from './container-table.ts'
 import { claim } from './claim.ts'
+import { ContainerIds } from './container-ids.ts'
 import { EventStream } from './events.ts'
 import { execInContainer, sessionInContainer } from './exec.ts'
 import { Holders } from './holder.ts'
@@ -27,7 +28,7 @@ import { readStart, type LogLimits } from './log-room.ts'
 import { readIndex, readLog } from './logs.ts'
 import { makeNamespaces, namespacesAlive, podNamespaces, prepareNetnsFolder, removeNamespaces, type PodNamespaces } from './netns.ts'
 import { rootPaths } from './rootfs.ts'
-import { containerId, Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
+import { Records, sandboxId, toContainer, type SandboxRecord } from './records.ts'
 import { launch } from './launch.ts'
 import { isPause, pauseImage, pauseName, pauseSpec } from './pause.ts'
 
@@ -62,6 +63,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #stream: EventStream
   readonly #table: ContainerTable
   readonly #holders: Holders
+  readonly #ids: ContainerIds
   readonly #pods = new Map<string, Pod>()
   readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
   /** One change at a time in a pod: a shim that ends with its last container must be gone before the next starts. */
@@ -73,8 +75,9 @@ export class ContainerdRuntime implements Runtime {
     this.#engine = { address: options.address, namespace: options.namespace, runcRoot: `${options.stateDir}/runc` }
     this.#records = new Records(options.dataDir)
     this.#images = new ImageStore({ engine: this.#engine, folder: this.#records.imagesFolder(), hostsDir: options.hostsDir, clock: options.clock, log: options.log })
+    this.#ids = new ContainerIds(this.#engine)
     this.#holders = new Holders({ folder: `${options.stateDir}/io`, clock: options.clock })
-    this.#table = new ContainerTable({ view: () => viewEngine(this.#engine), logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
+    this.#table = new ContainerTable({ ids: this.#ids, view: () => viewEngine(this.#engine), logLimits: options.logLimits ?? defaultLogLimits, holders: this.#holders, engine: this.#engine, records: this.#records, clock: options.clock, log: options.log, locks: this.#locks, emit: (event) => this.#tell(event) })
     this.imageFiles = new ContainerdImageFiles({ engine: this.#engine, images: this.#images, folder: this.#records.imagesFolder(), inUse: () => new Set(this.#table.all().filter((e) => e.exit === undefined).map((e) => e.record.imageId)) })
     this.#stream = new EventStream({
       engine: this.#engine, clock: options.clock, log: options.log,
@@ -133,6 +136,7 @@ export class ContainerdRuntime implements Runtime {
         if (needsPause(spec)) await this.#holdProcesses(pod, signal)
       } catch (e) {
         await Promise.all(this.#table.of(id).map((entry) => this.#table.remove(entry)))
+        await this.#ids.forget(id)
         await removeNamespaces(pod.folder, pod.namespaces)
         await this.#records.forgetSandbox(id)
         if (e instanceof RuntimeError) throw e
@@ -147,7 +151,7 @@ export class ContainerdRuntime implements Runtime {
   async #holdProcesses(pod: Pod, signal: AbortSignal): Promise<void> {
     const { id, spec } = pod.record
     await launch({
-      id: containerId(id, pauseName, 0), pod: { sandboxId: id, spec, namespaces: pod.namespaces }, spec: pauseSpec(`${pod.folder}/pause.log`), image: await pauseImage(this.#o.stateDir),
+      ids: this.#ids, pod: { sandboxId: id, spec, namespaces: pod.namespaces }, spec: pauseSpec(`${pod.folder}/pause.log`), image: await pauseImage(this.#o.stateDir),
       engine: this.#engine, records: this.#records, table: this.#table, holders: this.#holders, clock: this.#o.clock, signal,
     })
   }
@@ -155,7 +159,7 @@ export class ContainerdRuntime implements Runtime {
   /** Its namespaces are there; the shared process namespace with its first process. */
   #isReady(pod: Pod): boolean {
     if (!pod.ready || !needsPause(pod.record.spec)) return pod.ready
-    const pause = this.#table.get(containerId(pod.record.id, pauseName, 0))
+    const pause = this.#table.named(pod.record.id, pauseName, 0)
     return pause?.pid !== undefined && pause.exit === undefined
   }
 
@@ -183,6 +187,7 @@ export class ContainerdRuntime implements Runtime {
     await this.stopSandbox(id)
     const entries = this.#table.of(id)
     await Promise.all(entries.map((entry) => this.#table.remove(entry)))
+    await this.#ids.forget(id)
     await this.#records.forgetSandbox(id)
     this.#pods.delete(id)
   }
@@ -192,14 +197,13 @@ export class ContainerdRuntime implements Runtime {
     await this.#ready()
     const pod = this.#pods.get(sandbox)
     if (!pod) throw new RuntimeError('not-found', `sandbox ${sandbox} does not exist`)
-    const id = containerId(sandbox, spec.name, spec.attempt)
     return this.#locks.run(sandbox, async () => {
-      const present = this.#table.get(id)
+      const present = this.#table.named(sandbox, spec.name, spec.attempt)
       if (present) return shown(present)
       if (!this.#isReady(pod)) throw new RuntimeError('create-failed', `sandbox ${sandbox} is not ready`)
       const image = await this.#images.find(spec.image)
       if (!image) throw new RuntimeError('create-failed', `image ${spec.image} is not present`)
-      return launch({ id, pod: { sandboxId: sandbox, spec: pod.record.spec, namespaces: pod.namespaces }, spec, image, engine: this.#engine, records: this.#records, table: this.#table, holders: this.#holders, clock: this.#o.clock, signal })
+      return launch({ ids: this.#ids, pod: { sandboxId: sandbox, spec: pod.record.spec, namespaces: pod.namespaces }, spec, image, engine: this.#engine, records: this.#records, table: this.#table, holders: this.#holders, clock: this.#o.clock, signal })
     })
   }
 

@@ -5,6 +5,7 @@ import { run } from '../../../shared/host/exec.ts'
 import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
 import { openSession } from '../session.ts'
 import type { ExecRequest, Session } from '../runtime.ts'
+import { sendSignal } from '../signals.ts'
 import * as argv from './argv.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
@@ -20,8 +21,7 @@ const pidFileOf = (p: Place): string => `${p.stateDir}/exec/${process.pid}-${p.i
 /** The program in the container, which outlives a killed `runc exec`. */
 async function killInside(pidFile: string): Promise<void> {
   const pid = Number(await readText(pidFile))
-  if (!(pid > 1)) return
-  try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+  if (pid > 1) sendSignal(pid, 9)
 }
 
 /** A second to end by itself once the program inside is killed. */

@@ -5,6 +5,7 @@ import { cut, deviceNode, fileFacts, readAt, readText, removeTree, touch, writeT
 import { RuntimeError, type Container, type ContainerSpec, type SandboxSpec } from '../runtime.ts'
 import { resolveUser } from '../user.ts'
 import * as argv from './argv.ts'
+import type { ContainerIds } from './container-ids.ts'
 import { heldOf, type ContainerTable } from './container-table.ts'
 import type { Holders } from './holder.ts'
 import { hostDevices } from './devices.ts'
@@ -13,12 +14,12 @@ import type { KnownImage } from './images.ts'
 import type { PodNamespaces } from './netns.ts'
 import { classifyStart } from './parse.ts'
 import { isPause, pauseName } from './pause.ts'
-import { containerId, isHeld, toContainer, type ContainerRecord, type Records } from './records.ts'
+import { isHeld, toContainer, type ContainerRecord, type Records } from './records.ts'
 import { mountRoot, readInRoot, removeRoots, rootPaths, unmountAll } from './rootfs.ts'
 import { argvOf, ociSpec, type HostFacts } from './spec.ts'
 
 export interface LaunchRequest {
-  readonly id: string
+  readonly ids: ContainerIds
   readonly pod: { readonly sandboxId: string; readonly spec: SandboxSpec; readonly namespaces: PodNamespaces }
   readonly spec: ContainerSpec
   readonly image: KnownImage
@@ -30,10 +31,28 @@ export interface LaunchRequest {
   readonly signal: AbortSignal
 }
 
+/** With the id that it is tried under. */
+type Try = LaunchRequest & { readonly id: string }
+
 let facts: Promise<HostFacts> | undefined
+
+/** More spoilt ids for one container than an engine that works ever leaves. */
+const mostTries = 4
 
 /** Called with the pod's lock held. */
 export async function launch(request: LaunchRequest): Promise<Container> {
+  const { ids, pod, spec } = request
+  for (let tries = 1; ; tries++) {
+    const id = ids.next(pod.sandboxId, spec.name, spec.attempt)
+    try { return await launchAs({ ...request, id }) } catch (e) {
+      const there = isThere((e as Error).message, id)
+      if (there || request.signal.aborted || isCutOff((e as Error).message)) await ids.spoil(pod.sandboxId, id)
+      if (!there || tries === mostTries) throw e
+    }
+  }
+}
+
+async function launchAs(request: Try): Promise<Container> {
   const { id, pod, spec, image, records, table, clock } = request
   const { podUid, cgroupParent } = pod.spec
   if (argvOf(spec, image.config).length === 0) throw new RuntimeError('create-failed', 'no command specified')
@@ -58,8 +77,8 @@ export async function launch(request: LaunchRequest): Promise<Container> {
     if (!(e instanceof RuntimeError) || e.code !== 'start-failed') {
       table.forget(id)
       await removeRoots([records.containerFolder(id)])
-      // An engine that was killed meanwhile may have it, of a try that it answered with an error: the next try finds the place free. Forgotten first, or its end would be taken for ours.
-      if (isThere((e as Error).message)) await table.discard(id)
+      // An engine that was killed meanwhile may have it, of a try that it answered with an error. Forgotten first, or its end would be taken for ours.
+      if (isThere((e as Error).message, id)) await table.discard(id)
       throw e instanceof RuntimeError ? e : request.signal.aborted ? request.signal.reason : new RuntimeError('create-failed', (e as Error).message)
     }
     await unmountAll([rootPaths(records.containerFolder(id)).rootfs])
@@ -71,7 +90,7 @@ export async function launch(request: LaunchRequest): Promise<Container> {
   }
 }
 
-async function startIt(request: LaunchRequest): Promise<void> {
+async function startIt(request: Try): Promise<void> {
   const { engine, id, records, spec, signal } = request
   const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id), handler: request.pod.spec.runtimeHandler })
   for (let attempt = 0; ; attempt++) {
@@ -88,10 +107,13 @@ async function startIt(request: LaunchRequest): Promise<void> {
   }
 }
 
-const isThere = (output: string): boolean => /already exists/.test(output)
+/** The engine ended in the midst of it. */
+const isCutOff = (message: string): boolean => /code = Unavailable|transport is closing|connection (?:error|refused|reset)|unexpected EOF/i.test(message)
+/** By containerd's word, or by runc's. */
+const isThere = (message: string, id: string): boolean => /already exists/.test(message) && (message.includes(id) || message.includes('given ID'))
 
 /** The command stays: what tells that the container runs is the engine's event, what tells that it does not is the command's end. */
-async function startHeld(request: LaunchRequest, record: ContainerRecord): Promise<void> {
+async function startHeld(request: Try, record: ContainerRecord): Promise<void> {
   const { engine, id, records, table, holders, spec } = request
   const running = table.whenStarted(id).then(() => true as const)
   const begin = (await fileFacts(record.logPath))?.size ?? 0
@@ -109,7 +131,7 @@ async function startHeld(request: LaunchRequest, record: ContainerRecord): Promi
   throw classifyStart(said)
 }
 
-async function writeConfig(request: LaunchRequest, record: ContainerRecord): Promise<void> {
+async function writeConfig(request: Try, record: ContainerRecord): Promise<void> {
   const { id, pod, spec, image, records } = request
   const { rootfs } = rootPaths(records.containerFolder(id))
   facts ??= readHostFacts()
@@ -126,10 +148,9 @@ async function writeConfig(request: LaunchRequest, record: ContainerRecord): Pro
 
 function pidNamespaceOf({ spec, pod, table }: LaunchRequest): string | undefined {
   const shared = pod.spec.shareProcessNamespace && !pod.spec.hostPID && !isPause(spec)
-  const of = shared ? containerId(pod.sandboxId, pauseName, 0) : spec.pidOf
-  if (of === undefined) return undefined
-  const pid = table.get(of)?.pid
-  if (pid === undefined) throw new RuntimeError('create-failed', `container ${of}, whose processes are to be shared, is not running`)
+  if (!shared && spec.pidOf === undefined) return undefined
+  const pid = (shared ? table.named(pod.sandboxId, pauseName, 0) : table.get(spec.pidOf!))?.pid
+  if (pid === undefined) throw new RuntimeError('create-failed', `container ${shared ? pauseName : spec.pidOf}, whose processes are to be shared, is not running`)
   return `/proc/${pid}/ns/pid`
 }
 

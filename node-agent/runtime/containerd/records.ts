@@ -33,7 +33,8 @@ export interface ExitRecord { readonly startedAt: number | undefined; readonly f
 /** The engine's namespace is part of an id, so that two agents on one machine never name the same thing. */
 const idOf = (...parts: readonly (string | number)[]): string => createHash('sha256').update(parts.join('\0')).digest('hex')
 export const sandboxId = (namespace: string, podUid: string, attempt: number): string => idOf('sandbox', namespace, podUid, attempt)
-export const containerId = (sandbox: string, name: string, attempt: number): string => idOf('container', sandbox, name, attempt)
+/** `again` counts the ids of this container that the engine has spoilt. */
+export const containerId = (sandbox: string, name: string, attempt: number, again = 0): string => idOf('container', sandbox, name, attempt, ...(again > 0 ? [again] : []))
 
 export class Records {
   readonly #dataDir: string

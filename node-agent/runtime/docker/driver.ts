@@ -22,7 +22,7 @@ import {
   type SandboxSpec, type Session,
 } from '../runtime.ts'
 import { openSession } from '../session.ts'
-import { signalNumber } from '../signals.ts'
+import { sendSignal, signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
 import { DockerImageFiles } from './image-files.ts'
 import { readLogs } from './logs.ts'
@@ -290,7 +290,7 @@ export class DockerRuntime implements Runtime {
     const { pid } = known.container
     const ours = pid !== undefined && (await readText(`/proc/${pid}/cgroup`))?.includes(id) === true
     if (grace > 0 && ours) {
-      try { process.kill(pid, signalNumber(known.stopSignal)) } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+      sendSignal(pid, signalNumber(known.stopSignal))
       const timer = new AbortController()
       const done = await Promise.race([this.#settled(id).then(() => true), this.#o.clock.sleep(grace, timer.signal).then(() => false, () => false)])
       timer.abort()
@@ -372,7 +372,7 @@ export class DockerRuntime implements Runtime {
         const env = await readText(`/proc/${pid}/environ`)
         if (!env?.split('\0').includes(mark)) continue
         found = true
-        try { process.kill(pid, 'SIGKILL') } catch (e) { if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e }
+        sendSignal(pid, 9)
       }
     }
   }
