@@ -108,9 +108,9 @@ async function startIt(request: Try): Promise<void> {
 }
 
 /** The engine ended in the midst of it. */
-const isCutOff = (message: string): boolean => /code = Unavailable|transport is closing|connection (?:error|refused|reset)|unexpected EOF/i.test(message)
-/** By containerd's word, or by runc's. */
-const isThere = (message: string, id: string): boolean => /already exists/.test(message) && (message.includes(id) || message.includes('given ID'))
+export const isCutOff = (message: string): boolean => /code = Unavailable|transport is closing|connection (?:error|refused|reset)|unexpected EOF/i.test(message)
+/** By containerd's word (of its database, or of the folder where it keeps a task), or by runc's. */
+export const isThere = (message: string, id: string): boolean => /already exists|: file exists/.test(message) && (message.includes(id) || message.includes('given ID'))
 
 /** The command stays: what tells that the container runs is the engine's event, what tells that it does not is the command's end. */
 async function startHeld(request: Try, record: ContainerRecord): Promise<void> {
