@@ -31,7 +31,7 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
   const settled = (what: string, wanted: number): Promise<unknown> => eventually(what, async () => {
     const all = await pods()
     return all.length === wanted && all.every(isReady) && (await cluster.runningContainers()).length === wanted
-  }, 90_000, 300)
+  }, 90_000, 300).catch(async (e: Error) => { throw new Error(`${e.message}\n${(await kubectl.said('get pods')).out}\n${(await kubectl.said('get events --field-selector type!=Normal')).out}\nrunning: ${(await cluster.runningContainers()).length}`) })
   const ids = async (): Promise<string[]> => (await cluster.runningContainers()).toSorted()
   const clean = async (): Promise<void> => {
     if (runtime !== 'containerd') return

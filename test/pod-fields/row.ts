@@ -37,6 +37,12 @@ export interface Kept extends Common { readonly kind: 'kept'; readonly pod: Pod 
 export type Row = Inside | StatusRow | Refused | Story | Kept
 
 export const main = 'm'
+/** For a pod to come to what is asked: all rows' pods are made at once, and an engine starts one or two a second. Milliseconds. */
+export const patience = 180_000
+/** The argument of `kubectl wait`. */
+export const waiting = `--timeout=${patience / 1000}s`
+/** What rows have on the node itself: of this run alone, for one that was ended in the midst of it leaves files that another would trip over. */
+export const onNode = `/tmp/bramble-fields-${process.pid}`
 export interface PodParts { readonly spec?: Partial<PodSpec>; readonly container?: Partial<Container>; readonly metadata?: object }
 
 /** One container `m` of the test image that ends at once; parts replace what is here. */

@@ -6,7 +6,7 @@ import { Cluster, eventually } from '../testbed/cluster.ts'
 import { Kubectl, kubectls } from '../testbed/kubectl.ts'
 import { mismatch } from './match.ts'
 import { deviceFlags, socketOf } from './rows/devices.ts'
-import { main, type Refused, type Row, type SeenEvent, type World } from './row.ts'
+import { onNode, patience, main, type Refused, type Row, type SeenEvent, type World } from './row.ts'
 import { sections } from './table.ts'
 
 /** Rows that start a pod with the others; the API server's refusals and stories that make their own are asked one by one. */
@@ -39,7 +39,7 @@ class Watcher {
 async function come(watcher: Watcher, id: string, problemOf: () => string | undefined): Promise<void> {
   let problem: string | undefined = 'nothing was seen'
   try {
-    await eventually(id, async () => { await watcher.read(); problem = problemOf(); return problem === undefined }, 120_000, 250)
+    await eventually(id, async () => { await watcher.read(); problem = problemOf(); return problem === undefined }, patience, 250)
   } catch {
     throw new Error(`${problem}\n${JSON.stringify(watcher.pod(id)?.status, undefined, 1)}\n${watcher.events(id).map((e) => `${e.type} ${e.reason} ${e.message}`).join('\n')}`)
   }
@@ -103,10 +103,10 @@ export function podFieldSuite(runtime: World['runtime'], only: readonly string[]
     })
     afterAll(async () => {
       await world?.cluster.stop()
-      await rm(socketOf(runtime), { recursive: true, force: true })
+      await Promise.all([socketOf(runtime), onNode].map((path) => rm(path, { recursive: true, force: true })))
     })
     for (const section of chosen) {
-      describe.concurrent(section.title, () => { it.each(section.rows.map((row) => [row.id, row.says, row] as const))('%s: %s', async (_id, _says, row) => { await judge(world, watcher, row) }) })
+      describe.concurrent(section.title, () => { it.each(section.rows.map((row) => [row.id, row.says, row] as const))('%s: %s', async (_id, _says, row) => { await judge(world, watcher, row) }, 2 * patience) })
     }
   })
 }

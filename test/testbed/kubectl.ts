@@ -42,9 +42,9 @@ export class Kubectl {
 
   argv(args: Args): string[] { return [this.path, `--kubeconfig=${this.#kubeconfig}`, ...this.#flags, ...listOf(args)] }
 
-  /** Runs it to the end, whatever its exit code. */
+  /** Runs it to the end, whatever its exit code. Longer than what its own `--timeout` is in any test. */
   try(args: Args, options: ExecOptions = {}): Promise<ExecResult> {
-    return run(this.argv(args), { timeout: 90_000, ...options, env: { ...this.env(), ...options.env } })
+    return run(this.argv(args), { timeout: 200_000, ...options, env: { ...this.env(), ...options.env } })
   }
 
   /** A cache folder of its own: versions must not read each other's discovery. */

@@ -2,7 +2,7 @@
 import type { Container } from '../../../shared/api/core-v1.ts'
 import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
-import { forever, inside, kept, main, podOf, refused, status, story, type Row } from '../row.ts'
+import { forever, inside, kept, main, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const C = 'spec.containers[]'
 const words = (script: string): string[] => ['sh', '-c', `{ ${script}\n} >/dev/termination-log 2>&1`]
@@ -39,7 +39,7 @@ export const programRows: readonly Row[] = [
     id: 'host-port', fields: [`${C}.ports[].hostPort`, `${C}.ports[].hostIP`], says: 'the port answers on the node\'s address while the pod runs, and not after',
     pod: podOf('host-port', { container: { ports: [{ containerPort: 8080, hostPort: 28080 }], command: ['sh', '-c', 'echo -n here > /www/index.html; exec httpd -f -p 8080 -h /www'] } }),
     async tell({ kubectl, cluster }) {
-      await kubectl.run('wait --for=condition=Ready pod/host-port --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/host-port ${waiting}`)
       const ask = (): Promise<string> => fetch(`http://${cluster.nodeIp}:28080/`, { signal: AbortSignal.timeout(1000) }).then((r) => r.text())
       await eventually('it answers', async () => await ask() === 'here')
       await kubectl.run('delete pod host-port')
@@ -91,13 +91,13 @@ export const lifecycleRows: readonly Row[] = [
   status({ id: 'hook-tcp', fields: [`${H}.tcpSocket.*`], says: 'tcpSocket fails when it is to run, as upstream documents', container: { command: forever, lifecycle: { postStart: { tcpSocket: { port: 80 } } } }, status: { phase: 'Failed' }, events: [{ reason: 'FailedPostStartHook', message: 'PostStartHook failed' }] }),
   story({
     id: 'pre-stop', fields: [`${C}.lifecycle.preStop`], says: 'a command runs in the container before it is told to stop',
-    pod: podOf('pre-stop', { spec: { terminationGracePeriodSeconds: 20, volumes: [{ name: 'v', hostPath: { path: '/tmp/bramble-pre-stop', type: 'DirectoryOrCreate' } }] }, container: { command: ['sh', '-c', 'trap "test -e /v/hook && touch /v/after; exit 0" TERM; rm -f /v/hook /v/after; sleep 1000000 & wait'], volumeMounts: [{ name: 'v', mountPath: '/v' }], lifecycle: { preStop: { exec: { command: ['touch', '/v/hook'] } } } } }),
+    pod: podOf('pre-stop', { spec: { terminationGracePeriodSeconds: 20, volumes: [{ name: 'v', hostPath: { path: `${onNode}/pre-stop`, type: 'DirectoryOrCreate' } }] }, container: { command: ['sh', '-c', 'trap "test -e /v/hook && touch /v/after; exit 0" TERM; rm -f /v/hook /v/after; sleep 1000000 & wait'], volumeMounts: [{ name: 'v', mountPath: '/v' }], lifecycle: { preStop: { exec: { command: ['touch', '/v/hook'] } } } } }),
     async tell({ kubectl }) {
-      await kubectl.run('wait --for=condition=Ready pod/pre-stop --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/pre-stop ${waiting}`)
       await kubectl.run('delete pod pre-stop')
       const { stat, rm } = await import('node:fs/promises')
-      await stat('/tmp/bramble-pre-stop/after')
-      await rm('/tmp/bramble-pre-stop', { recursive: true })
+      await stat(`${onNode}/pre-stop/after`)
+      await rm(`${onNode}/pre-stop`, { recursive: true })
     },
   }),
   kept({ id: 'stop-signal', fields: [`${C}.lifecycle.stopSignal`], says: 'an alpha field, dropped as upstream does with its gate off; the image\'s own signal is used', container: { lifecycle: { stopSignal: 'SIGUSR1' } } as Partial<Container> }),

@@ -2,7 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { eventually } from '../../testbed/cluster.ts'
-import { forever, inside, podOf, refused, status, story, type Row } from '../row.ts'
+import { forever, inside, onNode, patience, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const C = 'spec.containers[]'
 const S = `${C}.securityContext`
@@ -38,8 +38,8 @@ export const edgeRows: readonly Row[] = [
   status({ id: 'edge-dns', fields: ['spec.dnsConfig.*'], says: 'more servers than a resolver reads are left out, and told', spec: { dnsConfig: { nameservers: ['192.0.2.1', '192.0.2.2', '192.0.2.3'] } }, container: { command: ['sh', '-c', 'test "$(grep -c ^nameserver /etc/resolv.conf)" = 3'] }, status: { phase: 'Succeeded' }, events: [{ reason: 'DNSConfigForming', message: 'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 192.0.2.1 192.0.2.2' }] }),
   story({
     id: 'edge-host-path', fields: ['spec.volumes[].hostPath.type'], says: 'each type takes what it names and nothing else',
-    async tell({ kubectl, runtime }) {
-      const dir = `/tmp/bramble-edge-${runtime}`
+    async tell({ kubectl }) {
+      const dir = `${onNode}/edge`
       await mkdir(`${dir}/folder`, { recursive: true })
       await writeFile(`${dir}/file`, 'f')
       const socket = createServer().listen(`${dir}/socket`)
@@ -52,9 +52,9 @@ export const edgeRows: readonly Row[] = [
         }))
         const wrong = { Directory: [`${dir}/file`, 'directory'], File: [`${dir}/folder`, 'file'], Socket: [`${dir}/file`, 'socket file'], CharDevice: [`${dir}/file`, 'character device'], BlockDevice: ['/dev/null', 'block device'] } as const
         await kubectl.apply(Object.entries(wrong).map(([type, [path]]) => podOf(`edge-not-${type.toLowerCase()}`, { spec: { volumes: [{ name: 'v', hostPath: { path, type } }] }, container: at('/v') })))
-        await eventually('all were found', async () => (await kubectl.said(['get', 'pod', 'edge-host-path', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', 120_000)
+        await eventually('all were found', async () => (await kubectl.said(['get', 'pod', 'edge-host-path', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', patience)
         for (const [type, [path, name]] of Object.entries(wrong)) {
-          await eventually(`${type} is refused`, async () => (await kubectl.run(`get events --field-selector involvedObject.name=edge-not-${type.toLowerCase()},reason=FailedMount`)).includes(`MountVolume.SetUp failed for volume "v" : hostPath type check failed: ${path} is not a ${name}`), 60_000)
+          await eventually(`${type} is refused`, async () => (await kubectl.run(`get events --field-selector involvedObject.name=edge-not-${type.toLowerCase()},reason=FailedMount`)).includes(`MountVolume.SetUp failed for volume "v" : hostPath type check failed: ${path} is not a ${name}`), patience)
         }
         await kubectl.run(['delete', 'pod', 'edge-host-path', ...Object.keys(wrong).map((t) => `edge-not-${t.toLowerCase()}`)])
       } finally {
@@ -71,7 +71,7 @@ export const edgeRows: readonly Row[] = [
       container: { command: forever, volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'v', mountPath: '/part', subPath: 'a' }, { name: 'd', mountPath: '/d' }] },
     }),
     async tell({ kubectl }) {
-      await kubectl.run('wait --for=condition=Ready pod/edge-updates --timeout=90s')
+      await kubectl.run(`wait --for=condition=Ready pod/edge-updates ${waiting}`)
       const seen = async (): Promise<string> => (await kubectl.said(['exec', 'edge-updates', '--', 'sh', '-c', 'cat /v/a /part /d/who; echo; readlink /v/a; readlink /v/..data'])).out
       const [before, link, data] = (await seen()).split('\n')
       if (before !== 'oldoldme' || link !== '..data/a' || !data?.startsWith('..2')) throw new Error(`seen: ${before} ${link} ${data}`)
@@ -88,7 +88,7 @@ export const edgeRows: readonly Row[] = [
     async tell({ kubectl, runtime }) {
       const wanted = runtime === 'docker' ? ['{.status.message}', 'Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node'] : ['{.status.containerStatuses[0].state.terminated.message}', '1001 3000']
       let seen = ''
-      await eventually(`it says ${wanted[1]}`, async () => { seen = (await kubectl.said(['get', 'pod', 'edge-strict', '-o', `jsonpath=${wanted[0]}`])).out; return seen === wanted[1] }, 90_000).catch(() => { throw new Error(`seen: ${seen}`) })
+      await eventually(`it says ${wanted[1]}`, async () => { seen = (await kubectl.said(['get', 'pod', 'edge-strict', '-o', `jsonpath=${wanted[0]}`])).out; return seen === wanted[1] }, patience).catch(() => { throw new Error(`seen: ${seen}`) })
       if ((await kubectl.said(['get', 'node', 'pi-1', '-o', 'jsonpath={.status.features.supplementalGroupsPolicy}'])).out !== String(runtime === 'containerd')) throw new Error('the node says otherwise')
     },
   }),

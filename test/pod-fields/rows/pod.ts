@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
 import type { PodList } from '../../testbed/workloads.ts'
-import { forever, inside, kept, main, podOf, refused, status, story, type Row } from '../row.ts'
+import { forever, inside, kept, main, patience, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const ran = { phase: 'Succeeded' }
 const scheduled = { conditions: [{ type: 'PodScheduled', status: 'True' }] }
@@ -65,7 +65,7 @@ export const podRows: readonly Row[] = [
       const path = '/dev/shm/bramble-host-ipc'
       await writeFile(path, 'shared')
       await kubectl.apply([true, false].map((hostIPC) => podOf(`host-ipc-${hostIPC}`, { spec: { hostIPC }, container: { command: ['sh', '-c', `${hostIPC ? '' : '! '}test -e ${path}`] } })))
-      await eventually('both have seen what they should', async () => (await kubectl.said(['get', 'pods', 'host-ipc-true', 'host-ipc-false', '-o', 'jsonpath={.items[*].status.phase}'])).out === 'Succeeded Succeeded', 120_000)
+      await eventually('both have seen what they should', async () => (await kubectl.said(['get', 'pods', 'host-ipc-true', 'host-ipc-false', '-o', 'jsonpath={.items[*].status.phase}'])).out === 'Succeeded Succeeded', patience)
       await rm(path)
     },
   }),
@@ -88,7 +88,7 @@ export const podRows: readonly Row[] = [
     id: 'grace', fields: ['spec.terminationGracePeriodSeconds'], says: 'a container that ignores SIGTERM is killed after the grace, and not before',
     pod: podOf('grace', { spec: { terminationGracePeriodSeconds: 2 }, container: { command: ['sh', '-c', 'trap "" TERM; while true; do sleep 0.1; done'] } }),
     async tell({ kubectl }) {
-      await kubectl.run('wait --for=condition=Ready pod/grace --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/grace ${waiting}`)
       const at = performance.now()
       await kubectl.run('delete pod grace')
       const took = performance.now() - at
@@ -109,9 +109,9 @@ export const podRows: readonly Row[] = [
     id: 'debugged', fields: ['spec.ephemeralContainers', 'spec.ephemeralContainers[].targetContainerName'], says: 'kubectl debug adds a container to a running pod, which sees the target\'s processes',
     pod: podOf('debugged', { container: { command: ['sleep', '98765'] } }),
     async tell({ kubectl }) {
-      await kubectl.run('wait --for=condition=Ready pod/debugged --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/debugged ${waiting}`)
       await kubectl.run(['debug', 'debugged', `--image=${testImage}`, '--image-pull-policy=IfNotPresent', `--target=${main}`, '--container=dbg', '--', 'sh', '-c', 'ps | grep -q "[s]leep 98765" && echo seen'])
-      await eventually('the debugger has seen it', async () => (await kubectl.said('logs debugged -c dbg')).out === 'seen', 60_000)
+      await eventually('the debugger has seen it', async () => (await kubectl.said('logs debugged -c dbg')).out === 'seen', patience)
       await eventually('its status says so', async () => (await kubectl.json<{ status: { ephemeralContainerStatuses?: { name: string; state?: { terminated?: { exitCode: number } } }[] } }>('get pod debugged')).status.ephemeralContainerStatuses?.[0]?.state?.terminated?.exitCode === 0)
       await kubectl.run('delete pod debugged')
     },

@@ -1,7 +1,7 @@
 /** Who a container is, what it may do, and how much it may use. */
 import type { Container } from '../../../shared/api/core-v1.ts'
 import { eventually } from '../../testbed/cluster.ts'
-import { forever, inside, kept, main, podOf, refused, status, story, type Row } from '../row.ts'
+import { forever, inside, kept, main, patience, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const S = 'spec.containers[].securityContext'
 const caps = 'grep CapEff /proc/self/status | cut -f2'
@@ -31,7 +31,7 @@ export const securityRows: readonly Row[] = [
       await mkdir(folder, { recursive: true })
       await writeFile(`${folder}/no-mkdir.json`, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }))
       await kubectl.apply(podOf('seccomp-local', { container: { command: ['sh', '-c', '! mkdir /tmp/x && grep -q "Seccomp:.2" /proc/self/status'], securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'no-mkdir.json' } } } }))
-      await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', 120_000)
+      await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', patience)
     },
   }),
   refused({ id: 'apparmor', fields: [`${S}.appArmorProfile.*`, 'spec.securityContext.appArmorProfile.*'], says: 'a profile is refused where the kernel has no AppArmor', by: 'cluster', reason: 'AppArmor', container: { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'k8s-x' } } }, message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }),
@@ -55,7 +55,7 @@ export const resourceRows: readonly Row[] = [
     id: 'resize', fields: ['spec.containers[].resizePolicy[].*', `${R}.limits`], says: 'cpu and memory change in place, without a restart; with RestartContainer, by one',
     pod: podOf('resize', { spec: { restartPolicy: 'Always' }, container: { command: forever, resources: { limits: { cpu: '500m', memory: '32Mi' } }, resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }, { resourceName: 'memory', restartPolicy: 'RestartContainer' }] } }),
     async tell({ kubectl }) {
-      await kubectl.run('wait --for=condition=Ready pod/resize --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/resize ${waiting}`)
       const patch = (resources: object): Promise<string> => kubectl.run(['patch', 'pod', 'resize', '--subresource=resize', '-p', JSON.stringify({ spec: { containers: [{ name: main, resources: { limits: resources, requests: resources } }] } })])
       const seen = async (): Promise<{ restartCount: number; resources?: Container['resources'] } | undefined> => (await kubectl.json<{ status: { containerStatuses?: { restartCount: number; resources?: Container['resources'] }[] } }>('get pod resize')).status.containerStatuses?.[0]
       await patch({ cpu: '250m' })
@@ -63,7 +63,7 @@ export const resourceRows: readonly Row[] = [
       await eventually('and in the status', async () => { const s = await seen(); return s?.restartCount === 0 && s.resources?.limits?.cpu === '250m' })
       await patch({ memory: '48Mi' })
       await eventually('memory by a restart', async () => { const s = await seen(); return s?.restartCount === 1 && s.resources?.limits?.memory === '48Mi' })
-      await kubectl.run('wait --for=condition=Ready pod/resize --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/resize ${waiting}`)
       if (!(await kubectl.said(['exec', 'resize', '--', 'sh', '-c', cg('memory/memory.limit_in_bytes', 'memory.max')])).out.startsWith('50331648')) throw new Error('the memory limit is the old one')
     },
   }),

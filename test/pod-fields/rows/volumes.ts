@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { runOk } from '../../../shared/host/exec.ts'
 import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
-import { forever, inside, podOf, refused, status, story, type Row } from '../row.ts'
+import { forever, inside, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const V = 'spec.volumes[]'
 const M = 'spec.containers[].volumeMounts[]'
@@ -18,7 +18,7 @@ export const volumeRows: readonly Row[] = [
   inside({ id: 'empty-dir', fields: [`${V}.name`, `${V}.emptyDir.medium`, `${M}.name`, `${M}.mountPath`], says: 'an empty folder that everybody may write', spec: { volumes: [{ name: 'v', emptyDir: {} }] }, container: { ...at('/v'), securityContext: { runAsUser: 1000 } }, script: 'ls /v | wc -l; touch /v/x && echo ok', sees: '0\nok' }),
   inside({ id: 'empty-dir-memory', fields: [`${V}.emptyDir.medium`, `${V}.emptyDir.sizeLimit`], says: 'with Memory, a tmpfs of the size allowed', spec: { volumes: [{ name: 'v', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }] }, container: at('/v'), script: 'stat -f -c %T /v; dd if=/dev/zero of=/v/x bs=1024 count=2000 2>&1 | grep -o "No space left on device"', sees: 'tmpfs\nNo space left on device' }),
   status({ id: 'empty-dir-limit', fields: [`${V}.emptyDir.sizeLimit`], says: 'a pod that fills more on disk is evicted', spec: { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Mi' } }] }, container: { ...at('/v'), command: ['sh', '-c', 'dd if=/dev/zero of=/v/x bs=1M count=4; sleep 1000000'] }, status: { phase: 'Failed', reason: 'Evicted', message: { matches: /^Usage of EmptyDir volume "v" exceeds the limit "1Mi"/ } } }),
-  inside({ id: 'host-path', fields: [`${V}.hostPath.*`], says: 'the node\'s folder, made where it is missing with DirectoryOrCreate', spec: { volumes: [{ name: 'v', hostPath: { path: '/tmp/bramble-host-path/new', type: 'DirectoryOrCreate' } }] }, container: at('/v'), script: 'touch /v/x && ls /v', sees: 'x' }),
+  inside({ id: 'host-path', fields: [`${V}.hostPath.*`], says: 'the node\'s folder, made where it is missing with DirectoryOrCreate', spec: { volumes: [{ name: 'v', hostPath: { path: `${onNode}/host-path/new`, type: 'DirectoryOrCreate' } }] }, container: at('/v'), script: 'touch /v/x && ls /v', sees: 'x' }),
   status({ id: 'host-path-type', fields: [`${V}.hostPath.type`], says: 'what is not of the type is refused', spec: { volumes: [{ name: 'v', hostPath: { path: '/etc/hostname', type: 'Directory' } }] }, container: at('/v'), status: { phase: 'Pending' }, events: [{ reason: 'FailedMount', message: /hostPath type check failed: \/etc\/hostname is not a directory/ }] }),
   inside({ id: 'config-map', fields: [`${V}.configMap.*`], says: 'keys as files: all, or those named with their paths and modes', objects: [map('vol-map', { a: '1', b: '2' })], spec: { volumes: [{ name: 'v', configMap: { name: 'vol-map', defaultMode: 0o440, items: [{ key: 'a', path: 'dir/one', mode: 0o400 }, { key: 'b', path: 'two' }] } }] }, container: at('/v'), script: `cat /v/dir/one; ${mode('/v/dir/one')}; ${mode('/v/two')}; ls /v`, sees: '1400\n440\ndir\ntwo' }),
   inside({ id: 'config-map-optional', fields: [`${V}.configMap.optional`], says: 'an optional one that is missing is an empty folder', spec: { volumes: [{ name: 'v', configMap: { name: 'no-such-map', optional: true } }] }, container: at('/v'), script: 'ls /v | wc -l', sees: '0' }),
@@ -44,7 +44,7 @@ export const volumeRows: readonly Row[] = [
     objects: [map('moving', { a: 'old', b: 'old' })],
     pod: podOf('updates', { spec: { volumes: [{ name: 'v', configMap: { name: 'moving' } }] }, container: { command: forever, ...at('/v') } }),
     async tell({ kubectl }) {
-      await kubectl.run('wait --for=condition=Ready pod/updates --timeout=60s')
+      await kubectl.run(`wait --for=condition=Ready pod/updates ${waiting}`)
       await kubectl.run(['patch', 'configmap', 'moving', '-p', '{"data":{"a":"new","b":"new"}}'])
       await eventually('the new values', async () => (await kubectl.said('exec updates -- cat /v/a /v/b')).out === 'newnew')
       await kubectl.run('delete pod updates --now')
@@ -56,14 +56,14 @@ export const volumeRows: readonly Row[] = [
   story({
     id: 'propagation', fields: [`${M}.mountPropagation`], says: 'HostToContainer shows a running container what is mounted on the node later; None, the default, does not',
     async tell({ kubectl }) {
-      const path = '/tmp/bramble-propagation'
+      const path = `${onNode}/propagation`
       await mkdir(`${path}/sub`, { recursive: true })
       // As systemd makes the root of a real machine.
       await runOk(['mount', '--bind', '--make-shared', path, path])
       try {
         const kinds = ['HostToContainer', 'None']
         await kubectl.apply(kinds.map((mountPropagation) => podOf(`propagation-${mountPropagation.toLowerCase()}`, { spec: { volumes: [{ name: 'v', hostPath: { path } }] }, container: { command: forever, ...at('/v', { mountPropagation }) } })))
-        for (const kind of kinds) await kubectl.run(`wait --for=condition=Ready pod/propagation-${kind.toLowerCase()} --timeout=90s`)
+        for (const kind of kinds) await kubectl.run(`wait --for=condition=Ready pod/propagation-${kind.toLowerCase()} ${waiting}`)
         await runOk(['mount', '-t', 'tmpfs', 'tmpfs', `${path}/sub`])
         await writeFile(`${path}/sub/x`, '')
         const seen = await Promise.all(kinds.map(async (kind) => (await kubectl.said(`exec propagation-${kind.toLowerCase()} -- ls /v/sub`)).out))
@@ -78,14 +78,14 @@ export const volumeRows: readonly Row[] = [
   status({
     id: 'claim', fields: [`${V}.persistentVolumeClaim.*`], says: 'a claim\'s bound volume of this node', status: { phase: 'Succeeded' },
     objects: [
-      { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'disk' }, spec: { capacity: { storage: '10Mi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'manual', hostPath: { path: '/tmp/bramble-claim', type: 'DirectoryOrCreate' }, nodeAffinity } },
+      { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'disk' }, spec: { capacity: { storage: '10Mi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'manual', hostPath: { path: `${onNode}/claim`, type: 'DirectoryOrCreate' }, nodeAffinity } },
       { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'disk', namespace: 'default' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'manual', resources: { requests: { storage: '5Mi' } } } },
     ],
     spec: { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'disk', readOnly: false } }] }, container: { ...at('/v'), command: ['touch', '/v/x'] },
   }),
   status({
     id: 'generic', fields: [`${V}.ephemeral.*`], says: 'a claim that is made with the pod and goes with it', status: { phase: 'Succeeded' },
-    objects: [{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'scratch' }, spec: { capacity: { storage: '10Mi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'scratch', hostPath: { path: '/tmp/bramble-scratch', type: 'DirectoryOrCreate' } } }],
+    objects: [{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'scratch' }, spec: { capacity: { storage: '10Mi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'scratch', hostPath: { path: `${onNode}/scratch`, type: 'DirectoryOrCreate' } } }],
     spec: { volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { metadata: { labels: { a: 'b' } }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'scratch', resources: { requests: { storage: '1Mi' } } } } } }] }, container: { ...at('/v'), command: ['touch', '/v/x'] },
   }),
   status({ id: 'nfs', fields: [`${V}.nfs.*`], says: 'mounted from the server; one that cannot be is told', spec: { volumes: [{ name: 'v', nfs: { server: '127.0.0.1', path: '/nowhere', readOnly: true } }] }, container: at('/v'), status: { phase: 'Pending' }, events: [{ reason: 'FailedMount', message: /nfs|mount/ }] }),
