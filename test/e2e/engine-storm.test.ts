@@ -27,11 +27,16 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
   const isReady = (p: Pods['items'][number]): boolean => p.status.containerStatuses?.every((c) => c.ready) ?? false
   const pod = (name: string): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'm', image: testImage, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'] }] } })
   const crash = async (): Promise<void> => { await cluster.engine.kill(); await cluster.engine.restart() }
+  /** What is to be known of those that are not as they should be. */
+  const lookAt = async (all: Pods['items']): Promise<string> => {
+    const odd = all.filter((p) => !isReady(p)).map((p) => p.metadata.name)
+    return `${(await cluster.runningContainers()).length} run; not ready: ${odd.join(' ')}\n${odd.length > 0 ? (await kubectl.said(['describe', 'pod', ...odd.slice(0, 3)])).out : ''}`
+  }
   /** Exactly these run, one container each. */
   const settled = (what: string, wanted: number): Promise<unknown> => eventually(what, async () => {
     const all = await pods()
     return all.length === wanted && all.every(isReady) && (await cluster.runningContainers()).length === wanted
-  }, 90_000, 300).catch(async (e: Error) => { throw new Error(`${e.message}\n${(await kubectl.said('get pods')).out}\n${(await kubectl.said('get events --field-selector type!=Normal')).out}\nrunning: ${(await cluster.runningContainers()).length}`) })
+  }, 90_000, 300).catch(async (e: Error) => { throw new Error(`${e.message}\n${await lookAt(await pods())}`) })
   const ids = async (): Promise<string[]> => (await cluster.runningContainers()).toSorted()
   const clean = async (): Promise<void> => {
     if (runtime !== 'containerd') return

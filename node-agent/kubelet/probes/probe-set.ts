@@ -9,7 +9,7 @@ import type { PodRecord } from '../pod/record.ts'
 import type { ProbeTotal } from '../metrics/endpoints.ts'
 import { grpcProbe } from './grpc-client.ts'
 import { httpProbe, type ProbeAnswer } from './http-client.ts'
-import { initialState, step, type ProbeState } from './machine.ts'
+import { initialState, nextDue, step, type ProbeState } from './machine.ts'
 import { tcpProbe } from './tcp-client.ts'
 
 type Kind = 'liveness' | 'readiness' | 'startup'
@@ -100,13 +100,17 @@ export class ProbeSet {
     const { clock, random } = this.#deps.host
     const age = Math.max(0, clock.now() - (target.container.startedAt ?? clock.now()))
     const spread = adopted ? random.float() * (probe.periodSeconds ?? 10) * 1000 : 0
-    this.#plan(target, kind, probe, worker, Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - age) + spread)
+    this.#plan(target, kind, probe, worker, clock.monotonic() + Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - age) + spread)
   }
 
-  #plan(target: Target, kind: Kind, probe: Probe, worker: Worker, delay: number): void {
-    worker.timer = this.#deps.host.clock.after(delay, () => {
+  #plan(target: Target, kind: Kind, probe: Probe, worker: Worker, due: number): void {
+    const { clock } = this.#deps.host
+    const period = (probe.periodSeconds ?? 10) * 1000
+    // Processes, unlike requests, gain nothing from coming together.
+    const next = (): number => (probe.exec ? clock.monotonic() + period : nextDue(due, clock.monotonic(), period))
+    worker.timer = clock.after(Math.max(0, due - clock.monotonic()), () => {
       this.#run(target, kind, probe, worker).catch((e: unknown) => this.#deps.host.log.error('probe failed unexpectedly', { container: target.def.name, error: messageOf(e) })).finally(() => {
-        if (!worker.stopped) this.#plan(target, kind, probe, worker, (probe.periodSeconds ?? 10) * 1000)
+        if (!worker.stopped) this.#plan(target, kind, probe, worker, next())
       })
     })
   }
