@@ -16,7 +16,7 @@ import { claimantOf } from './containerd/claim.ts'
 import { ContainerdRuntime } from './containerd/driver.ts'
 import { containerId } from './containerd/records.ts'
 import { DockerRuntime } from './docker/driver.ts'
-import type { ContainerSpec, Runtime } from './runtime.ts'
+import type { ContainerSpec, Runtime, RuntimeEvent } from './runtime.ts'
 
 const never = new AbortController().signal
 const container = (image: string, logPath: string): ContainerSpec => ({
@@ -61,8 +61,15 @@ describe('containerd', () => {
     await runtime.importImage(tar)
     const sandbox = await runtime.runSandbox(sandboxSpec(), never)
     await runOk(['ctr', '--address', engine.address, '--namespace', 'torn', 'run', '--detach', testImage, containerId(sandbox.id, 'main', 0), 'sleep', '1000000'])
+    const seen: RuntimeEvent[] = []
+    const watching = new AbortController()
+    const watched = (async () => { for await (const event of runtime.events(watching.signal)) seen.push(event) })()
     const made = await runtime.startContainer(sandbox.id, container(image, join(engine.dir, 'torn.log')), never)
     expect(made.state).toBe('running')
+    // Whoever had listed the first try knows that it came to nothing.
+    await eventually('the first try is told as gone', () => Promise.resolve(seen.some((e) => e.type === 'removed' && e.containerId === containerId(sandbox.id, 'main', 0))), 5000)
+    watching.abort()
+    await watched
     expect((await runtime.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
     expect(await containersIn(engine, 'torn')).toEqual([made.id])
     await runtime.removeSandbox(sandbox.id)

@@ -43,6 +43,9 @@ export async function viewEngine(engine: argv.Engine): Promise<EngineView> {
 export interface TableOptions { readonly view: () => Promise<EngineView>; readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly ids: Pick<ContainerIds, 'spoil'>; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
 type ExitEvent = Extract<EngineEvent, { exitCode: number }>
 
+/** `ctr` did not reach the engine, or it ended before it answered. */
+export const isAway = (message: string): boolean => /failed to dial|code = Unavailable|transport is closing|connection (?:error|refused|reset)|unexpected EOF/i.test(message)
+
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
 const unknownExit = 255
 /** 128 + SIGKILL. */
@@ -71,6 +74,12 @@ export class ContainerTable {
     const entry = this.#entries.get(id)
     entry?.watch?.[Symbol.dispose]()
     this.#entries.delete(id)
+  }
+
+  /** Forgets one that never came to be. Who has seen it in a list hears that it is gone: its next try has another id. */
+  dismiss({ record }: Entry): void {
+    this.forget(record.id)
+    this.#o.emit({ type: 'removed', containerId: record.id, podUid: record.podUid })
   }
 
   /** Reads the records of an earlier life; folders torn by a crash are removed. */
@@ -205,7 +214,10 @@ export class ContainerTable {
     if (alive) await run(argv.killTask(engine, id))
     for (let i = 0; i < 50; i++) {
       const result = await run(argv.removeContainers(engine, [id]))
-      if (result.exitCode === 0 || /not found/i.test(result.stderr.toString())) return
+      const message = result.stderr.toString()
+      if (result.exitCode === 0 || /not found/i.test(message)) return
+      // What is left of it is found when the stream is connected again.
+      if (isAway(message)) return
       await this.#o.clock.sleep(100)
     }
     throw new Error(`container ${id} is left over in the engine and cannot be deleted`)

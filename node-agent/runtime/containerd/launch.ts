@@ -6,7 +6,7 @@ import { RuntimeError, type Container, type ContainerSpec, type SandboxSpec } fr
 import { resolveUser } from '../user.ts'
 import * as argv from './argv.ts'
 import type { ContainerIds } from './container-ids.ts'
-import { heldOf, type ContainerTable } from './container-table.ts'
+import { heldOf, isAway, type ContainerTable } from './container-table.ts'
 import type { Holders } from './holder.ts'
 import { hostDevices } from './devices.ts'
 import { readHostFacts } from './host-facts.ts'
@@ -45,9 +45,10 @@ export async function launch(request: LaunchRequest): Promise<Container> {
   for (let tries = 1; ; tries++) {
     const id = ids.next(pod.sandboxId, spec.name, spec.attempt)
     try { return await launchAs({ ...request, id }) } catch (e) {
-      const there = isThere((e as Error).message, id)
-      if (there || request.signal.aborted || isCutOff((e as Error).message)) await ids.spoil(pod.sandboxId, id)
-      if (!there || tries === mostTries) throw e
+      const { message } = e as Error
+      const again = isAgain(message, id)
+      if (again || request.signal.aborted || isAway(message)) await ids.spoil(pod.sandboxId, id)
+      if (!again || tries === mostTries) throw e
     }
   }
 }
@@ -75,10 +76,10 @@ async function launchAs(request: Try): Promise<Container> {
   } catch (e) {
     await run(argv.removeContainers(request.engine, [id]))
     if (!(e instanceof RuntimeError) || e.code !== 'start-failed') {
-      table.forget(id)
+      table.dismiss(entry)
       await removeRoots([records.containerFolder(id)])
       // An engine that was killed meanwhile may have it, of a try that it answered with an error. Forgotten first, or its end would be taken for ours.
-      if (isThere((e as Error).message, id)) await table.discard(id)
+      if (isAgain((e as Error).message, id)) await table.discard(id)
       throw e instanceof RuntimeError ? e : request.signal.aborted ? request.signal.reason : new RuntimeError('create-failed', (e as Error).message)
     }
     await unmountAll([rootPaths(records.containerFolder(id)).rootfs])
@@ -93,24 +94,18 @@ async function launchAs(request: Try): Promise<Container> {
 async function startIt(request: Try): Promise<void> {
   const { engine, id, records, spec, signal } = request
   const command = argv.runContainer(engine, { id, configPath: records.configPath(id), logPath: spec.logPath, pidFile: records.pidPath(id), handler: request.pod.spec.runtimeHandler })
-  for (let attempt = 0; ; attempt++) {
-    signal.throwIfAborted()
-    const result = await run(command)
-    if (result.exitCode === 0) return
-    const output = result.stderr.toString()
-    // The pod's shim was just ending with its last container: its socket answered once more and closed.
-    if (attempt < 2 && /ttrpc: closed|shim.*connection refused|containerd-shim.*no such file|transport is closing/i.test(output)) {
-      await run(argv.removeContainers(engine, [id]))
-      continue
-    }
-    throw classifyStart(output)
-  }
+  signal.throwIfAborted()
+  const result = await run(command)
+  if (result.exitCode !== 0) throw classifyStart(result.stderr.toString())
 }
 
-/** The engine ended in the midst of it. */
-export const isCutOff = (message: string): boolean => /code = Unavailable|transport is closing|connection (?:error|refused|reset)|unexpected EOF/i.test(message)
+/** The pod's shim was just ending with its last container: its socket answered once more and closed. Under the same id the events of the first try would be taken for the second's. */
+const isShimEnding = (message: string): boolean => /ttrpc: closed|shim.*connection refused|containerd-shim.*no such file|transport is closing/i.test(message)
+
 /** By containerd's word (of its database, or of the folder where it keeps a task), or by runc's. */
 export const isThere = (message: string, id: string): boolean => /already exists|: file exists/.test(message) && (message.includes(id) || message.includes('given ID'))
+/** Nothing in the container is wrong: under another id it may start at once. */
+const isAgain = (message: string, id: string): boolean => isThere(message, id) || isShimEnding(message)
 
 /** The command stays: what tells that the container runs is the engine's event, what tells that it does not is the command's end. */
 async function startHeld(request: Try, record: ContainerRecord): Promise<void> {
