@@ -1,6 +1,7 @@
 /** One HTTP GET as upstream's `pkg/probe/http` does it: a connection of its own, certificates not verified, 200 to 399 is success. */
 import type { Millis } from '../../../shared/base/brands.ts'
-import { EndOfStream, getHead, hasLineBreak, MalformedResponse, type Head } from './http-head.ts'
+import { systemClock } from '../../../shared/host/clock.ts'
+import { EndOfStream, getHead, hasLineBreak, MalformedResponse, NoAnswer, type Head } from './http-head.ts'
 import { dialError } from './tcp-client.ts'
 
 export interface HttpProbe { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number; readonly path: string; readonly headers: readonly { name: string; value: string }[] }
@@ -12,10 +13,10 @@ const maxRedirects = 10
 
 /** Never rejects. Redirects are followed on the same host; one that leads elsewhere counts as an answer. `timeout` is for all of it. */
 export async function httpProbe(probe: HttpProbe, timeout: Millis): Promise<ProbeAnswer> {
-  const signal = AbortSignal.timeout(timeout)
+  const until = systemClock.monotonic() + timeout
   let target = probe
   for (let followed = 0; ; followed++) {
-    const answer = await get(target, 'kube-probe/1.33', signal)
+    const answer = await get(target, 'kube-probe/1.33', until - systemClock.monotonic())
     if (answer.code === undefined) return { ok: false, output: answer.problem }
     if (answer.code < 200 || answer.code >= 400) return { ok: false, output: `HTTP probe failed with statuscode: ${answer.code}` }
     const next = [301, 302, 303, 307, 308].includes(answer.code) && answer.location !== undefined ? redirected(target, answer.location) : undefined
@@ -30,7 +31,7 @@ export async function httpProbe(probe: HttpProbe, timeout: Millis): Promise<Prob
  * once ignored the scheme (KEP-3386's fallback). Resolves with what went wrong, undefined where nothing did.
  */
 export async function httpHook(hook: HttpProbe, timeout: Millis): Promise<string | undefined> {
-  const first = await get(hook, 'kube-lifecycle/1.33', AbortSignal.timeout(timeout))
+  const first = await get(hook, 'kube-lifecycle/1.33', timeout)
   if (first.code === undefined && first.plain) return httpHook({ ...hook, scheme: 'http' }, timeout)
   return first.code === undefined ? first.problem : undefined
 }
@@ -56,18 +57,18 @@ function headersOf(probe: HttpProbe, agent: string): { name: string; value: stri
   return [...own, ...given, { name: 'Connection', value: 'close' }]
 }
 
-async function get(probe: HttpProbe, agent: string, signal: AbortSignal): Promise<Answer> {
+async function get(probe: HttpProbe, agent: string, timeout: Millis): Promise<Answer> {
   const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`
   const failed = (why: string, plain = false): Answer => ({ problem: `Get "${urlOf(probe)}": ${why}`, plain })
   const broken = probe.headers.find((h) => hasLineBreak(h.value) || hasLineBreak(h.name))
   if (broken) return failed(`net/http: invalid header field value for ${JSON.stringify(broken.name)}`)
   try {
-    return await getHead({ scheme: probe.scheme, host: probe.host, port: probe.port, path, headers: headersOf(probe, agent) }, signal)
+    return await getHead({ scheme: probe.scheme, host: probe.host, port: probe.port, path, headers: headersOf(probe, agent) }, timeout)
   } catch (e) {
     const error = e as NodeJS.ErrnoException
     if (e instanceof EndOfStream) return failed('EOF')
     if (e instanceof MalformedResponse) return failed(`net/http: HTTP/1.x transport connection broken: ${e.message}`)
-    if (error.name === 'TimeoutError') return failed('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
+    if (e instanceof NoAnswer) return failed('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
     return failed(dialError(error, authority(probe)), probe.scheme === 'https' && (error.code === 'EPROTO' || error.code === 'ERR_SSL_WRONG_VERSION_NUMBER'))
   }
 }

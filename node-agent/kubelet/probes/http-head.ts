@@ -4,6 +4,8 @@
  */
 import { connect, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
+import type { Millis } from '../../../shared/base/brands.ts'
+import { systemClock } from '../../../shared/host/clock.ts'
 
 export interface HeadRequest {
   readonly scheme: 'http' | 'https'
@@ -20,6 +22,9 @@ export interface Head { readonly code: number; readonly location: string | undef
 export class MalformedResponse extends Error { override readonly name = 'MalformedResponse' }
 /** The connection ended before the head did. */
 export class EndOfStream extends Error { override readonly name = 'EndOfStream' }
+
+/** The time was over. */
+export class NoAnswer extends Error { override readonly name = 'NoAnswer' }
 
 /** Go's client takes a head of 1 MiB; this much is enough for any status line and Location. */
 const maxHead = 64 << 10
@@ -44,24 +49,28 @@ export function parseHead(text: string): Head | undefined {
   return { code, location: /^location:[ \t]*(.*?)[ \t\r]*$/im.exec(text.slice(0, end.index))?.[1] }
 }
 
-/** Rejects with the socket's error, {@link MalformedResponse}, {@link EndOfStream}, or the reason of `signal`. The connection is closed by then. */
-export function getHead(request: HeadRequest, signal: AbortSignal): Promise<Head> {
+/** Every connection reads into this: what is read is taken out before the next can be. */
+const shared = Buffer.allocUnsafe(4096)
+
+/** Rejects with the socket's error, {@link MalformedResponse}, {@link EndOfStream} or, after `timeout`, {@link NoAnswer}. The connection is closed by then. */
+export function getHead(request: HeadRequest, timeout: Millis): Promise<Head> {
   const { scheme, host, port, headers } = request
   return new Promise((resolve, reject) => {
-    const socket: Socket = scheme === 'https' ? tlsConnect({ host, port, rejectUnauthorized: false }) : connect({ host, port })
-    const abort = (): void => done(() => reject(signal.reason as Error))
-    const done = (settle: () => void): void => { signal.removeEventListener('abort', abort); socket.destroy(); settle() }
-    signal.addEventListener('abort', abort)
-    if (signal.aborted) abort()
     let text = ''
-    socket.on('data', (data: Buffer) => {
-      text += data.toString('latin1')
+    const read = (length: number, bytes: Buffer): boolean => {
+      text += bytes.toString('latin1', 0, length)
       try {
         const head = parseHead(text)
         if (head) done(() => resolve(head))
         else if (text.length > maxHead) throw new MalformedResponse('the head of the response is too long')
       } catch (e) { done(() => reject(e as Error)) }
-    })
+      return true
+    }
+    // Without the stream's own buffers: 64 KiB for each answer.
+    const socket: Socket = scheme === 'https' ? tlsConnect({ host, port, rejectUnauthorized: false }) : connect({ host, port, onread: { buffer: shared, callback: read } })
+    if (scheme === 'https') socket.on('data', (data: Buffer) => read(data.length, data))
+    const late = systemClock.after(Math.max(0, timeout), () => done(() => reject(new NoAnswer('no answer in time'))))
+    const done = (settle: () => void): void => { late[Symbol.dispose](); socket.destroy(); settle() }
     socket.on('error', (e) => done(() => reject(e)))
     socket.on('close', () => done(() => reject(new EndOfStream('EOF'))))
     socket.write(`GET ${escaped(request.path)} HTTP/1.1\r\n${headers.map((h) => `${h.name}: ${h.value}\r\n`).join('')}\r\n`)
