@@ -146,7 +146,7 @@ describe.each(['containerd', 'docker'] as const)('on %s', (runtime) => {
     }, 30_000, 500)
   })
 
-  it.runIf(runtime === 'containerd')('an autoscaler has a busy Deployment grow, and an idle one shrink', async () => {
+  it('an autoscaler has a busy Deployment grow, and an idle one shrink', async () => {
     await kubectl().run('delete pod busy --wait=false')
     const deployment = {
       apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' },

@@ -8,15 +8,13 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock, Log } from '../../../shared/base/host.ts'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { run, runOk, start } from '../../../shared/host/exec.ts'
-import { writeBusyboxImage } from '../../../shared/host/oci-archive.ts'
-import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
-import { cgroupStats, killAsGroup, processesIn } from '../containerd/cgroup.ts'
+import { readText } from '../../../shared/host/tree.ts'
+import { cgroupStats, killAsGroup } from '../containerd/cgroup.ts'
 import { hostDevices } from '../containerd/devices.ts'
 import { readHostFacts } from '../containerd/host-facts.ts'
 import { lastError } from '../containerd/parse.ts'
 import { EventQueue } from '../event-queue.ts'
 import type { ImageFiles } from '../image-check/image-files.ts'
-import { canonicalId, isImageId, normalizeReference } from '../image-reference.ts'
 import {
   RuntimeError, type Container, type ContainerSpec, type ContainerStats, type ExecRequest, type Image, type LogLine, type LogOptions, type PullProgress, type RegistryAuth, type Runtime, type RuntimeEvent, type Sandbox,
   type SandboxSpec, type Session,
@@ -24,10 +22,12 @@ import {
 import { openSession } from '../session.ts'
 import { sendSignal, signalNumber } from '../signals.ts'
 import * as argv from './argv.ts'
+import { Execs } from './exec.ts'
 import { DockerImageFiles } from './image-files.ts'
-import { readLogs } from './logs.ts'
-import { classifyPull, classifyStart, parseEvent, parseImages, parseInspect, parseListed, type Inspected } from './parse.ts'
-import { pullByDocker, removeStaleCredentials } from './pull.ts'
+import { ImageStore } from './images.ts'
+import { containerLogs } from './logs.ts'
+import { classifyStart, parseEvent, parseInspect, type Inspected } from './parse.ts'
+import { removeStaleCredentials } from './pull.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
@@ -46,7 +46,6 @@ export interface DockerOptions {
 /** With that driver a cgroup is a unit of systemd's, made over its bus, and a pod's own cgroup cannot be the parent of its containers'. */
 export const systemdAdvice = 'it uses the systemd cgroup driver, which is not supported: set "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json and restart docker, or give the agent --runtime containerd'
 
-const pauseImage = 'bramble.local/pause:1'
 type Known = Extract<Inspected, { kind: 'container' }>
 
 /** What a machine without all capabilities (one that is itself a container) can give. */
@@ -60,22 +59,23 @@ export class DockerRuntime implements Runtime {
   readonly name = 'docker'
   readonly #o: DockerOptions
   readonly #engine: argv.Engine
+  readonly #images: ImageStore
   readonly imageFiles: ImageFiles
+  readonly #execs: Execs
   readonly #all = new Map<string, Inspected>()
   readonly #listeners = new Set<EventQueue<RuntimeEvent>>()
   readonly #changed = new Set<() => void>()
   readonly #locks = new KeyedLock()
   readonly #stop = new AbortController()
-  #images: Image[] | undefined
   #ready: PromiseWithResolvers<void> = Promise.withResolvers()
   #loop: Promise<void> | undefined
-  #pauseId: Promise<string> | undefined
-  #serial = 0
 
   constructor(options: DockerOptions) {
     this.#o = options
     this.#engine = { host: options.host, owner: options.owner }
-    this.imageFiles = new DockerImageFiles({ engine: this.#engine, stateDir: options.stateDir, images: () => this.images(), invalidate: () => { this.#images = undefined }, removeContainer: (id) => this.#remove([id]) })
+    this.#images = new ImageStore({ engine: this.#engine, stateDir: options.stateDir })
+    this.#execs = new Execs({ engine: this.#engine, clock: options.clock, cgroupOf: (id) => { const known = this.#all.get(id); return known?.kind === 'container' ? known.cgroupPath : undefined } })
+    this.imageFiles = new DockerImageFiles({ engine: this.#engine, stateDir: options.stateDir, images: () => this.images(), invalidate: () => this.#images.invalidate(), removeContainer: (id) => this.#remove([id]) })
     void ignore(this.#ready.promise, 'awaited by whoever needs the connection')
   }
 
@@ -126,7 +126,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async #relist(): Promise<void> {
-    this.#images = undefined
+    this.#images.invalidate()
     const before = new Set(this.#all.keys())
     if (await this.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
     const ids = (await runOk(argv.ids(this.#engine))).toString().split('\n').filter(Boolean)
@@ -143,7 +143,7 @@ export class DockerRuntime implements Runtime {
   #onEvent(line: string): void {
     const event = parseEvent(line, this.#engine.owner)
     if (!event) return
-    if (event.type === 'image') { this.#images = undefined; return }
+    if (event.type === 'image') { this.#images.invalidate(); return }
     const { id, type } = event
     this.#locks.run(`event ${id}`, async () => {
       const before = this.#all.get(id)
@@ -187,7 +187,7 @@ export class DockerRuntime implements Runtime {
     return this.#locks.run(name, async () => {
       const present = [...this.#all.values()].find((i) => i.kind === 'sandbox' && i.sandbox.podUid === spec.podUid && i.sandbox.attempt === spec.attempt)
       if (present?.kind === 'sandbox') return present.sandbox
-      const image = await (this.#pauseId ??= this.#ensurePause().catch((e: unknown) => { this.#pauseId = undefined; throw e }))
+      const image = await this.#images.pause()
       const labels = { [argv.ownerLabel]: this.#engine.owner, 'bramble.kind': 'sandbox', 'bramble.pod-uid': spec.podUid, 'bramble.sandbox-spec': JSON.stringify(spec) }
       const result = await run(argv.runPause(this.#engine, { name, image, spec, labels }))
       if (result.exitCode !== 0 && !isTaken(result.stderr)) {
@@ -199,17 +199,6 @@ export class DockerRuntime implements Runtime {
       if (made?.kind !== 'sandbox') throw new RuntimeError('create-failed', isTaken(result.stderr) ? takenName(name) : `pause container ${name} vanished`)
       return made.sandbox
     })
-  }
-
-  async #ensurePause(): Promise<string> {
-    const there = await run(argv.inspectImages(this.#engine, [pauseImage]))
-    if (there.exitCode === 0) return parseImages(there.stdout.toString())[0]!.id
-    await makeFolder(this.#o.stateDir)
-    const tar = `${this.#o.stateDir}/pause.tar`
-    const id = await writeBusyboxImage(tar, pauseImage)
-    await runOk(argv.load(this.#engine, tar))
-    await removeTree(tar)
-    return id
   }
 
   async stopSandbox(id: string): Promise<void> {
@@ -349,39 +338,12 @@ export class DockerRuntime implements Runtime {
 
   async execSync(id: string, command: readonly string[], timeout: Millis, maxBytes: number): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer; timedOut: boolean }> {
     await this.#running(id)
-    const mark = this.#mark()
-    const r = await run(this.#marked(argv.exec(this.#engine, { id, stdin: false, tty: false, argv: command }), mark), { timeout, maxBytes })
-    if (r.timedOut) await this.#killMarked(id, mark)
-    // An engine that is away says nothing of the container.
-    if (r.exitCode === 1 && /^(Cannot connect to the Docker daemon|error during connect)/.test(r.stderr.toString())) throw new RuntimeError('unavailable', lastError(r.stderr.toString()))
-    return { exitCode: r.exitCode, stdout: r.stdout, stderr: r.stderr, timedOut: r.timedOut }
-  }
-
-  /** An exec outlives its client and its pid is not told: a variable in its environment finds it again. */
-  #mark(): string { return `BRAMBLE_EXEC=${process.pid}-${this.#serial++}` }
-  #marked(command: readonly string[], mark: string): string[] { const at = command.indexOf('exec') + 1; return [...command.slice(0, at), `--env=${mark}`, ...command.slice(at)] }
-
-  async #killMarked(id: string, mark: string): Promise<void> {
-    const known = this.#all.get(id)
-    if (known?.kind !== 'container') return
-    let found = false
-    // On a busy machine the engine may start it only now.
-    for (let look = 0; look < 5 && !found; look++) {
-      if (look > 0) await this.#o.clock.sleep(100 * 2 ** look)
-      for (const pid of await processesIn(known.cgroupPath)) {
-        const env = await readText(`/proc/${pid}/environ`)
-        if (!env?.split('\0').includes(mark)) continue
-        found = true
-        sendSignal(pid, 9)
-      }
-    }
+    return this.#execs.run(id, command, timeout, maxBytes)
   }
 
   async exec(id: string, request: ExecRequest): Promise<Session> {
     await this.#running(id)
-    const mark = this.#mark()
-    const command = this.#marked(argv.exec(this.#engine, { id, ...request }), mark)
-    return openSession({ command, tty: request.tty, stdin: request.stdin, clock: this.#o.clock, killInside: () => this.#killMarked(id, mark) })
+    return this.#execs.open(id, request)
   }
 
   async attach(id: string, request: { stdin: boolean; tty: boolean }): Promise<Session> {
@@ -391,70 +353,18 @@ export class DockerRuntime implements Runtime {
 
   async *logs(id: string, _logPath: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
     await this.#start()
-    if (options.tailLines === 0 && !options.follow) return
-    const since = options.since === undefined ? undefined : new Date(options.since).toISOString()
-    const request = { missing: !this.#all.has(id), signal }
-    if (!options.follow) { yield* readLogs(argv.logs(this.#engine, id, { follow: false, tail: options.tailLines, since }), request); return }
-    let last = ''
-    let atLast = 0
-    for await (const line of readLogs(argv.logs(this.#engine, id, { follow: true, tail: options.tailLines, since }), request)) {
-      atLast = line.time === last ? atLast + 1 : 1
-      last = line.time
-      yield line
-    }
-    if (signal.aborted || (options.tailLines === 0 && last === '')) return
-    // Docker ends the stream when the container ends and may lose what came last: the rest is read from the file.
-    for await (const line of readLogs(argv.logs(this.#engine, id, { follow: false, tail: last === '' ? options.tailLines : undefined, since: last === '' ? since : last }), request)) {
-      if (line.time < last || (line.time === last && atLast-- > 0)) continue
-      yield line
-    }
+    yield* containerLogs(this.#engine, id, options, { missing: !this.#all.has(id), signal })
   }
 
   async pullImage(reference: string, auth: RegistryAuth | undefined, options: { plainHttp: boolean }, signal: AbortSignal, progress: (at: PullProgress) => void): Promise<Image> {
     await this.#start()
-    const name = normalizeReference(reference)
-    const { exitCode, output } = await pullByDocker({ engine: this.#engine, reference, name, auth, plainHttp: options.plainHttp, folder: `${this.#o.stateDir}/auth-${process.pid}-${this.#serial++}`, signal, progress })
-    if (exitCode !== 0) throw classifyPull(reference, output)
-    this.#images = undefined
-    const image = await this.image(name)
-    if (!image) throw new RuntimeError('pull-failed', `image ${name} was pulled but is not there`)
-    return image
+    return this.#images.pull({ reference, auth, plainHttp: options.plainHttp, signal, progress })
   }
 
-  async image(reference: string): Promise<Image | undefined> {
-    const name = isImageId(reference) ? undefined : normalizeReference(reference)
-    const all = await this.images()
-    if (name === undefined) return all.find((i) => i.id === canonicalId(reference))
-    return all.find((i) => i.tags.includes(name) || i.digests.includes(name))
-  }
-
-  async images(): Promise<readonly Image[]> {
-    await this.#start()
-    if (this.#images) return this.#images
-    const ids = [...new Set((await runOk(argv.images(this.#engine))).toString().split('\n').filter(Boolean))]
-    const found = ids.length === 0 ? [] : parseImages((await run(argv.inspectImages(this.#engine, ids))).stdout.toString())
-    // One that the daemon lists and cannot inspect is damaged: nobody could repair it who did not see it.
-    const lost = ids.length > found.length ? new Set(ids.filter((id) => !found.some((i) => i.id === id))) : undefined
-    if (lost) found.push(...parseListed((await runOk(argv.listImages(this.#engine))).toString()).filter((i) => lost.has(i.id)))
-    this.#images = found.map((i) => ({ ...i, tags: i.tags.map(normalizeReference), digests: i.digests.map(normalizeReference) })).filter((i) => !i.tags.includes(pauseImage) || i.tags.length > 1).map((i) => ({ ...i, tags: i.tags.filter((t) => t !== pauseImage) }))
-    return this.#images
-  }
-
-  async removeImage(id: string): Promise<void> {
-    const image = await this.image(id)
-    if (!image) return
-    const result = await run(argv.removeImage(this.#engine, image.tags.length > 0 ? image.tags : [image.id]))
-    this.#images = undefined
-    if (result.exitCode !== 0 && !/No such image/.test(result.stderr.toString())) throw new RuntimeError('unsupported', lastError(result.stderr.toString()))
-  }
-
-  async importImage(tarPath: string): Promise<readonly string[]> {
-    await this.#start()
-    const result = await run(argv.load(this.#engine, tarPath), { timeout: 600_000 })
-    if (result.exitCode !== 0) throw new RuntimeError('create-failed', `import of ${tarPath}: ${lastError(result.stderr.toString())}`)
-    this.#images = undefined
-    return [...result.stdout.toString().matchAll(/^Loaded image: (\S+)$/gm)].map((m) => normalizeReference(m[1]!))
-  }
+  async image(reference: string): Promise<Image | undefined> { await this.#start(); return this.#images.find(reference) }
+  async images(): Promise<readonly Image[]> { await this.#start(); return this.#images.all() }
+  async removeImage(id: string): Promise<void> { await this.#start(); await this.#images.remove(id) }
+  async importImage(tarPath: string): Promise<readonly string[]> { await this.#start(); return this.#images.import(tarPath) }
 
   async stats(): Promise<readonly ContainerStats[]> {
     await this.#start()

@@ -2,11 +2,12 @@
 import { ignore } from '../../../shared/base/ignore.ts'
 import { start } from '../../../shared/host/exec.ts'
 import { lastError } from '../containerd/parse.ts'
-import { RuntimeError, type LogLine } from '../runtime.ts'
+import { RuntimeError, type LogLine, type LogOptions } from '../runtime.ts'
+import * as argv from './argv.ts'
 import { DockerLogParser } from './log-parser.ts'
 
 /** Ends with the command, or when `signal` aborts. A container that is not there (`missing` allows for it) is `not-found`. */
-export async function* readLogs(command: readonly string[], request: { missing: boolean; signal: AbortSignal }): AsyncGenerator<LogLine> {
+async function* readLogs(command: readonly string[], request: { missing: boolean; signal: AbortSignal }): AsyncGenerator<LogLine> {
   const { missing, signal } = request
   const child = start(command, { stdio: ['ignore', 'pipe', 'pipe'] })
   let errors = ''
@@ -59,5 +60,25 @@ async function* mergedLines(...streams: readonly NodeJS.ReadableStream[]): Async
     if (lines.length > 0) continue
     if (open === 0) return
     await new Promise<void>((resolve) => { wake = resolve })
+  }
+}
+
+/** What a container has written, as {@link LogOptions} asks. */
+export async function* containerLogs(engine: argv.Engine, id: string, options: LogOptions, request: { readonly missing: boolean; readonly signal: AbortSignal }): AsyncIterable<LogLine> {
+  if (options.tailLines === 0 && !options.follow) return
+  const since = options.since === undefined ? undefined : new Date(options.since).toISOString()
+  if (!options.follow) { yield* readLogs(argv.logs(engine, id, { follow: false, tail: options.tailLines, since }), request); return }
+  let last = ''
+  let atLast = 0
+  for await (const line of readLogs(argv.logs(engine, id, { follow: true, tail: options.tailLines, since }), request)) {
+    atLast = line.time === last ? atLast + 1 : 1
+    last = line.time
+    yield line
+  }
+  if (request.signal.aborted || (options.tailLines === 0 && last === '')) return
+  // Docker ends the stream when the container ends and may lose what came last: the rest is read from the file.
+  for await (const line of readLogs(argv.logs(engine, id, { follow: false, tail: last === '' ? options.tailLines : undefined, since: last === '' ? since : last }), request)) {
+    if (line.time < last || (line.time === last && atLast-- > 0)) continue
+    yield line
   }
 }
