@@ -10,7 +10,7 @@ import type { ContainerIds } from './container-ids.ts'
 import { oomKills, processesIn } from './cgroup.ts'
 import type { LogLimits } from './log-room.ts'
 import { LogWatch } from './logs.ts'
-import { parseTasks, type EngineEvent } from './parse.ts'
+import { isAway, parseTasks, type EngineEvent } from './parse.ts'
 import { isHeld, type ContainerRecord, type ExitRecord, type Records } from './records.ts'
 import { recover, type Task } from './recover.ts'
 import { removeRoots } from './rootfs.ts'
@@ -42,9 +42,6 @@ export async function viewEngine(engine: argv.Engine): Promise<EngineView> {
 
 export interface TableOptions { readonly view: () => Promise<EngineView>; readonly engine: argv.Engine; readonly records: Records; readonly clock: Clock; readonly log: Log; readonly locks: KeyedLock; readonly holders: Holders; readonly ids: Pick<ContainerIds, 'spoil'>; readonly logLimits: LogLimits; readonly emit: (event: RuntimeEvent) => void }
 type ExitEvent = Extract<EngineEvent, { exitCode: number }>
-
-/** `ctr` did not reach the engine, or it ended before it answered. */
-export const isAway = (message: string): boolean => /failed to dial|code = Unavailable|transport is closing|connection (?:error|refused|reset)|unexpected EOF/i.test(message)
 
 /** containerd's own code for an end that nobody saw (`unknownExitCode` of its CRI plugin). */
 const unknownExit = 255

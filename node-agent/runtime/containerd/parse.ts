@@ -106,13 +106,15 @@ export function parseLayerBlobs(manifest: string): string[] {
   return list((layers ?? []).map((l) => l.digest))
 }
 
+/** `ctr` did not reach the engine, or the engine ended before it answered. */
+export const isAway = (message: string): boolean => /failed to dial|code = Unavailable|transport is closing|connection (?:error|refused|reset)|no such file or directory.*containerd.*sock|context deadline exceeded: unavailable/i.test(message)
+
 /** Why a container could not be started, as the codes shells and Docker use: 127 not found, 126 not executable, 128 else. */
 export function classifyStart(output: string): RuntimeError {
   const message = lastError(output)
   const isExec = /unable to start container process: exec: |exec: ".*": |exec user process caused/.test(message)
   if (!isExec) {
-    const code: RuntimeErrorCode = /connection refused|no such file or directory.*containerd.*sock|context deadline exceeded: unavailable/i.test(message) ? 'unavailable' : 'create-failed'
-    return new RuntimeError(code, message)
+    return new RuntimeError(isAway(message) ? 'unavailable' : 'create-failed', message)
   }
   const exitCode = /not found|no such file or directory/.test(message) ? 127 : /permission denied|is a directory|exec format error/.test(message) ? 126 : 128
   return new RuntimeError('start-failed', message, exitCode)

