@@ -10,6 +10,11 @@ export interface SessionRequest extends Omit<ExecRequest, 'argv'> {
   readonly command: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly clock: Clock
+  /**
+   * Where `tty`: settles who ends lines, given the pid of `runuser`; false while it is too early. Without it, the outer terminal passes all through
+   * from its first moment (Docker's client does so by itself, after it has begun to pass on what the program says).
+   */
+  readonly settleTerminal?: (pid: number) => Promise<boolean>
   /** Ends the program inside; the command itself is ended besides. */
   readonly killInside: () => Promise<void>
 }
@@ -30,14 +35,14 @@ export function openSession(request: SessionRequest): Session {
   void ignore(exit, 'awaited by the owner of the session')
   if (request.tty) child.stderr?.resume()
   const onTerminal = async (apply: (pid: number) => Promise<boolean>): Promise<void> => {
-    // The first comes before runuser has made its terminal: tried again for half a second.
-    for (let i = 0; i < 25 && child.exitCode === null && child.signalCode === null; i++) {
+    // The first comes before runuser has made its terminal, and on a busy machine long before the engine has started the program: tried again for ten seconds.
+    for (let i = 0; i < 500 && child.exitCode === null && child.signalCode === null; i++) {
       if (child.pid !== undefined && await apply(child.pid)) return
       await request.clock.sleep(20)
     }
   }
-  // The engine's client makes its terminal raw only after it has begun to pass on what the program says: ends of lines would be made twice.
-  let size: Promise<unknown> = request.tty ? ignore(onTerminal(passPtyOutput), 'the process may have ended') : Promise.resolve()
+  if (request.tty) void ignore(onTerminal(request.settleTerminal ?? passPtyOutput), 'the process may have ended')
+  let size: Promise<unknown> = Promise.resolve()
   return {
     stdin: request.stdin ? child.stdin ?? undefined : undefined,
     stdout: child.stdout!,

@@ -3,6 +3,7 @@ import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock } from '../../../shared/base/host.ts'
 import { run } from '../../../shared/host/exec.ts'
 import { makeFolder, readText, removeTree } from '../../../shared/host/tree.ts'
+import { endLinesInside } from '../pty.ts'
 import { openSession } from '../session.ts'
 import type { ExecRequest, Session } from '../runtime.ts'
 import { sendSignal } from '../signals.ts'
@@ -23,6 +24,9 @@ async function killInside(pidFile: string): Promise<void> {
   const pid = Number(await readText(pidFile))
   if (pid > 1) sendSignal(pid, 9)
 }
+
+/** Longer than runc takes from one terminal to the other. */
+const drain = 100
 
 /** A second to end by itself once the program inside is killed. */
 const aftermath = 1000
@@ -50,7 +54,14 @@ function startFailure(stderr: string): number | undefined {
 export async function sessionInContainer(request: Place & { request: ExecRequest }): Promise<Session> {
   const pidFile = await nextPidFile(request)
   const { tty, stdin } = request.request
-  const session = openSession({ command: argv.exec(request.engine, { id: request.id, pidFile, tty, argv: request.request.argv }), tty, stdin, clock: request.clock, killInside: () => killInside(pidFile) })
+  const settleTerminal = async (outer: number): Promise<boolean> => {
+    const inner = Number(await readText(pidFile))
+    if (!(inner > 1)) return false
+    await endLinesInside(outer, inner, () => request.clock.sleep(drain))
+    return true
+  }
+  const command = argv.exec(request.engine, { id: request.id, pidFile, tty, argv: request.request.argv })
+  const session = openSession({ command, tty, stdin, clock: request.clock, settleTerminal, killInside: () => killInside(pidFile) })
   void ignore(session.exit.then(() => removeTree(pidFile), () => removeTree(pidFile)), 'a file on a tmpfs that a reboot empties')
   return session
 }
