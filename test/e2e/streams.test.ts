@@ -21,7 +21,7 @@ const web = (name: string): object => ({
 const hash = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
 /** kubectl on a terminal of its own, which is given `input` at once. */
 const onTerminal = (kubectl: Kubectl, args: readonly string[], input: string) =>
-  run(['runuser', '--pty', '-u', 'root', '--', ...kubectl.argv(args)], { input, timeout: 60_000, env: { ...process.env, KUBECACHEDIR: `/tmp/bramble-cache-${kubectl.version}` } })
+  run(['runuser', '--pty', '-u', 'root', '--', ...kubectl.argv(args)], { input, timeout: 60_000, env: kubectl.env() })
 
 describe.each(['containerd', 'docker'] as const)('streams on %s', (runtime) => {
   let cluster: Cluster
@@ -87,10 +87,15 @@ describe.each(['containerd', 'docker'] as const)('streams on %s', (runtime) => {
   })
 
   it('debug: an ephemeral container that sees the target\'s processes', async () => {
-    const result = await onTerminal(kubectl, ['debug', '-it', 'web', `--image=${testImage}`, '--target=web', '-c', 'dbg', '--', 'sh', '-c', 'sleep 1; ps; read line; echo got-$line'], 'typed\n')
-    expect(result.stdout.toString()).toMatch(/httpd -f -p 8080[^]*got-typed/)
-    const { status } = await kubectl.json<{ status: { ephemeralContainerStatuses: { name: string; state: { terminated?: { exitCode: number } } }[] } }>(['get', 'pod', 'web'])
-    expect(status.ephemeralContainerStatuses).toMatchObject([{ name: 'dbg' }])
+    const names: string[] = []
+    for (const k of all) {
+      const name = `dbg-${k.version.replace('.', '-').toLowerCase()}`
+      const result = await onTerminal(k, ['debug', '-it', 'web', `--image=${testImage}`, '--target=web', '-c', name, '--', 'sh', '-c', 'sleep 1; ps; read line; echo got-$line'], 'typed\n')
+      expect(result.stdout.toString()).toMatch(/httpd -f -p 8080[^]*got-typed/)
+      names.push(name)
+    }
+    const { status } = await kubectl.json<{ status: { ephemeralContainerStatuses: { name: string }[] } }>(['get', 'pod', 'web'])
+    expect(status.ephemeralContainerStatuses.map((c) => c.name)).toEqual(names)
   })
 
   it('proxies to pods, services and the node', async () => {
