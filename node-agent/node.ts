@@ -42,7 +42,9 @@ import { createHostPorts } from './host-ports.ts'
 import { createProxy, type Proxy } from './proxy/proxy.ts'
 import { warnOfHosts } from './registry-hosts.ts'
 import { ContainerdRuntime } from './runtime/containerd/driver.ts'
-import { DockerRuntime, systemdAdvice } from './runtime/docker/driver.ts'
+import { askEngine, cgroupDriverOf } from './runtime/docker/cgroup-driver.ts'
+import { DockerRuntime } from './runtime/docker/driver.ts'
+import type { CgroupDriver } from '../shared/host/cgroup-names.ts'
 import { countedRuntime } from './runtime/counted.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
@@ -57,17 +59,14 @@ const writeSysctl = (key: string, value: string): Promise<void> => writeFile(joi
 const stateDir = (config: AgentConfig): string => `/run/bramble/${createHash('sha256').update(config.dataDir).digest('hex').slice(0, 8)}`
 
 async function openRuntime(config: AgentConfig, host: Host): Promise<Runtime> {
-  const docker = (): DockerRuntime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
-  if (config.runtime === 'docker') return docker()
+  const docker = (cgroupDriver: CgroupDriver): DockerRuntime => new DockerRuntime({ host: config.dockerHost, owner: config.nodeName, cgroupDriver, stateDir: stateDir(config), logLimits: config.logLimits, clock: host.clock, log: host.log.child('docker') })
+  if (config.runtime === 'docker') return docker(await cgroupDriverOf(config.dockerHost))
   if (config.runtime === 'auto') {
-    const candidate = docker()
     try {
-      const version = await candidate.version()
-      if (await candidate.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
-      host.log.info('docker answers and is used', { version })
-      return candidate
+      const { version, cgroupDriver } = await askEngine(config.dockerHost)
+      host.log.info('docker answers and is used', { version, cgroupDriver })
+      return docker(cgroupDriver)
     } catch (e) {
-      await candidate.close()
       host.log.info('docker cannot be used; containerd is', { error: messageOf(e) })
     }
   }

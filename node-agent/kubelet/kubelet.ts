@@ -28,7 +28,10 @@ import { allContainers, containerNamed } from './pod/pod-facts.ts'
 import { newestSandbox } from './pod/plan.ts'
 import type { PodRecord } from './pod/record.ts'
 import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
+import { run } from '../../shared/host/exec.ts'
+import { cgroupPath } from '../../shared/host/cgroup-names.ts'
 import { openCgroups, resizeCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { systemdCgroups } from './resources/systemd-cgroups.ts'
 import { createClassCgroups, type ClassCgroups } from './resources/class-cgroups.ts'
 import { allPodsLimits, overReserved, type Enforcement } from './resources/node-allocatable.ts'
 import { podCgroup } from './resources/cgroup-numbers.ts'
@@ -189,10 +192,12 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   }
 
   const cgroupRoot = config.cgroupRoot ?? 'bramble'
+  const { cgroupDriver } = runtime
+  const podsCgroup = cgroupPath(cgroupDriver, `/${cgroupRoot}`)
   const enforce = config.enforceAllocatable ?? 'pods'
   const nodeEvent = (type: 'Normal' | 'Warning', reason: string, message: string): void => sink.event({ regarding: { kind: 'Node', name: options.nodeName, uid: options.nodeName }, type, reason, message, at: host.clock.now() })
   const thresholds = config.eviction?.thresholds ?? parseThresholds(defaultHard, '', '', () => 0)
-  const readings = machine.readings ?? (() => readSignals(files, dataDir, enforce === 'pods' ? `/${cgroupRoot}` : undefined))
+  const readings = machine.readings ?? (() => readSignals(files, dataDir, enforce === 'pods' ? podsCgroup : undefined))
   let classes: ClassCgroups | undefined
   const evict = (record: PodRecord, message: string, grace: number | undefined): void => {
     record.failed = { reason: 'Evicted', message, grace, disrupted: true }
@@ -203,7 +208,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     clock: host.clock, log, thresholds: enforce === 'pods' ? withAllocatable(thresholds) : thresholds, transition: config.eviction?.transition ?? defaultTransition, softGrace: config.eviction?.softGrace, changed: tellNode, event: nodeEvent,
     readings,
     usage: (signal) => usageOf(signal, {
-      files, cgroupRoot, stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
+      files, cgroupRoot, cgroupDriver, stats: () => runtime.stats(), nameOf: (id) => cache.container(id)?.name,
       pods: () => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && !r.failed && cache.pod(r.ref.uid).containers.some((c) => c.state === 'running') ? [{ pod: r.pod, uid: r.ref.uid, folders: [r.paths.root, r.paths.logs] }] : [])),
     }),
     // Containers before images, upstream's order.
@@ -226,7 +231,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   })
 
   const build = async (): Promise<PodLoop> => {
-    const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openCgroups(files, log))
+    const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (cgroupDriver === 'systemd' ? systemdCgroups({ files, exec: run, clock: host.clock, log }) : await openCgroups(files, log))
     const appArmor = (await files.read('/sys/module/apparmor/parameters/enabled'))?.trim() === 'Y'
     const inCgroups = (leaving: string | undefined): Pod[] => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && r.admitted && !r.failed && r.released === 'no' && r.ref.uid !== leaving ? [allocatedPod(r.pod, r.allocation)] : []))
     classes = cgroups && createClassCgroups({ clock: host.clock, cgroups, root: cgroupRoot, pods: inCgroups, limits: () => (facts ? allPodsLimits(facts, reserveOf(facts), enforce) : {}), event: nodeEvent })
@@ -275,9 +280,9 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 
   let endpoints: Promise<MetricsEndpoints> | undefined
   const openEndpoints = async (): Promise<MetricsEndpoints> => (await import('./metrics/endpoints.ts')).createMetricsEndpoints({
-    files, clock: host.clock, nodeName: options.nodeName, cgroupRoot: config.cgroupRoot ?? 'bramble', dataDir, metrics, usage, containers: () => runtime.stats(), probes: () => probes?.totals() ?? [],
+    files, clock: host.clock, nodeName: options.nodeName, podsCgroup, dataDir, metrics, usage, containers: () => runtime.stats(), probes: () => probes?.totals() ?? [],
     imageBytes: () => collector.largest().reduce((sum, i) => sum + i.sizeBytes, 0), named: (id) => { const c = cache.container(id); return c && { name: c.name, image: c.image, startedAt: c.startedAt ?? c.createdAt } },
-    pods: () => measuredPods(loop?.records.values() ?? [], config.cgroupRoot ?? 'bramble'),
+    pods: () => measuredPods(loop?.records.values() ?? [], cgroupRoot, cgroupDriver),
   })
 
   return {

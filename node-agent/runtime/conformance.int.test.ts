@@ -52,7 +52,7 @@ runtimeConformance('containerd', 'engine', async (): Promise<Fixture> => {
 
 runtimeConformance('docker', 'engine', async (): Promise<Fixture> => {
   const engine = await startDockerd()
-  const make = (): DockerRuntime => new DockerRuntime({ host: engine.address, owner: 'test-node', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog })
+  const make = (): DockerRuntime => new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner: 'test-node', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog })
   let runtime = make()
   const tar = join(engine.dir, 'image.tar')
   const image = await writeTestImage(tar)

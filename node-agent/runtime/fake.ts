@@ -49,6 +49,7 @@ type Verb = 'runSandbox' | 'stopSandbox' | 'removeSandbox' | 'startContainer' | 
 
 export class FakeRuntime implements Runtime {
   readonly name = 'containerd'
+  readonly cgroupDriver = 'cgroupfs'
   readonly #options: FakeOptions
   readonly #clock: Clock
   readonly #sandboxes = new Map<string, { s: Sandbox; spec: SandboxSpec }>()

@@ -51,7 +51,7 @@ const drivers: [string, () => Promise<{ runtime: Runtime; engine: Daemon }>][] =
   }],
   ['docker', async () => {
     const engine = await startDockerd()
-    return { engine, runtime: new DockerRuntime({ host: engine.address, owner: 'pull', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog }) }
+    return { engine, runtime: new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner: 'pull', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog }) }
   }],
 ]
 
@@ -144,7 +144,7 @@ describe('docker alone', () => {
     const stateDir = join(engine.dir, 'run-of-the-next')
     await mkdir(join(stateDir, 'auth-1-0'), { recursive: true })
     await writeFile(join(stateDir, 'auth-1-0/config.json'), '{}')
-    const next = new DockerRuntime({ host: engine.address, owner: 'pull', stateDir, clock: systemClock, log: silentLog })
+    const next = new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner: 'pull', stateDir, clock: systemClock, log: silentLog })
     await next.list()
     await next.close()
     expect(await readdir(stateDir)).toEqual([])

@@ -7,6 +7,7 @@
  * restarted agent finds what it made, and cannot make it twice.
  */
 import type { Millis } from '../../shared/base/brands.ts'
+import type { CgroupDriver } from '../../shared/host/cgroup-names.ts'
 import type { ImageFiles } from './image-check/image-files.ts'
 
 export interface SandboxSpec {
@@ -22,7 +23,7 @@ export interface SandboxSpec {
   readonly sysctls: Readonly<Record<string, string>>
   /** The engine's runtime that runs the pod (`RuntimeClass.handler`); undefined for its default. */
   readonly runtimeHandler?: string | undefined
-  /** Cgroup of the pod, relative to each controller's mount: `/bramble/burstable/pod<uid>`; made by the kubelet beforehand. */
+  /** Name of the pod's cgroup, `/bramble/burstable/pod<uid>`; made by the kubelet beforehand, where {@link Runtime.cgroupDriver} says. */
   readonly cgroupParent: string
 }
 
@@ -191,6 +192,8 @@ export interface ContainerStats {
 
 export interface Runtime {
   readonly name: 'docker' | 'containerd'
+  /** Who keeps the tree of cgroups. */
+  readonly cgroupDriver: CgroupDriver
   /** Images as they lie on the disk; left out by a runtime that has no disk. */
   readonly imageFiles?: ImageFiles
   version(): Promise<string>

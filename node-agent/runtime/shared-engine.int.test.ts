@@ -143,7 +143,7 @@ describe('docker', () => {
   let engine: Daemon
   let image: string
   const docker = async (...args: string[]): Promise<string> => (await runOk(['docker', '--host', engine.address, ...args])).toString().trim()
-  const driver = (owner: string): Runtime => new DockerRuntime({ host: engine.address, owner, stateDir: join(engine.dir, `run-${owner}`), clock: systemClock, log: silentLog })
+  const driver = (owner: string): Runtime => new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner, stateDir: join(engine.dir, `run-${owner}`), clock: systemClock, log: silentLog })
   beforeAll(async () => { engine = await startDockerd(); const tar = join(engine.dir, 'image.tar'); image = await writeTestImage(tar); await docker('load', '--input', tar) })
   afterAll(async () => { await engine?.stop() })
 

@@ -16,6 +16,7 @@ import { FakeDesired, makePod, RecordingSink } from '../../node-agent/kubelet/ha
 import { createKubelet } from '../../node-agent/kubelet/kubelet.ts'
 import { createBridgeNetwork } from '../../node-agent/network/bridge-network.ts'
 import { ContainerdRuntime } from '../../node-agent/runtime/containerd/driver.ts'
+import { cgroupDriverOf } from '../../node-agent/runtime/docker/cgroup-driver.ts'
 import { DockerRuntime } from '../../node-agent/runtime/docker/driver.ts'
 import { testImage } from '../testbed/images.ts'
 import { arm, passed } from './kill-at.ts'
@@ -25,7 +26,7 @@ const { runtime: kind, address, dir, tag, uid, rich } = JSON.parse(process.argv[
 
 const log = createLog({ level: 'warn', clock: systemClock, write: (l) => { process.stderr.write(l) } })
 const stateDir = `/run/bramble-chaos-${tag}`
-const runtime = kind === 'docker' ? new DockerRuntime({ host: address, owner: tag, stateDir, clock: systemClock, log })
+const runtime = kind === 'docker' ? new DockerRuntime({ host: address, cgroupDriver: await cgroupDriverOf(address), owner: tag, stateDir, clock: systemClock, log })
   : new ContainerdRuntime({ address, namespace: tag, dataDir: join(dir, 'runtime'), stateDir, clock: systemClock, log })
 const desired = new FakeDesired()
 const sink = new RecordingSink()

@@ -6,6 +6,8 @@ import { watch } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { run, start } from '../../shared/host/exec.ts'
+import { cgroupDriverOf } from '../../node-agent/runtime/docker/cgroup-driver.ts'
+import type { CgroupDriver } from '../../shared/host/cgroup-names.ts'
 import { ignore } from '../../shared/base/ignore.ts'
 
 export interface Daemon {
@@ -22,27 +24,30 @@ export interface Daemon {
   restart(): Promise<void>
   /** Ends it and every process and mount under its folder, and removes the folder. */
   stop(): Promise<void>
+  /** Of a dockerd: the one that it takes by itself on this machine, which under systemd and cgroup v2 is another than elsewhere. */
+  readonly cgroupDriver?: CgroupDriver
 }
 
 const waitFor = async (what: string, check: () => Promise<boolean>, folder: string, died: Promise<number>): Promise<void> => {
   const abort = new AbortController()
+  let look: PromiseWithResolvers<void> | undefined
   const watcher = watch(folder, { signal: abort.signal })
-  const deadline = setTimeout(() => abort.abort(new Error(`${what} was not ready within 30 s`)), 30_000)
+  watcher.on('change', () => look?.resolve())
+  watcher.on('error', () => undefined)
+  const deadline = setTimeout(() => abort.abort(new Error(`${what} was not ready within 60 s`)), 60_000)
   const gone = died.then((code) => { throw new Error(`${what} ended with ${code} before it was ready; see its log in ${folder}`) })
   try {
     while (!(await check())) {
-      const changed = new Promise<void>((resolve, reject) => {
-        watcher.once('change', () => resolve())
-        // A socket file appears a moment before the daemon accepts on it: the connection is tried again, as there is no event for that.
-        setTimeout(resolve, 20)
-        abort.signal.addEventListener('abort', () => reject(abort.signal.reason as Error), { once: true })
-      })
-      await Promise.race([changed, gone])
+      const changed = Promise.withResolvers<void>()
+      look = changed
+      // A socket file appears a moment before the daemon accepts on it: the connection is tried again, as there is no event for that.
+      setTimeout(changed.resolve, 20)
+      await Promise.race([changed.promise, gone])
+      abort.signal.throwIfAborted()
     }
   } finally {
     void ignore(gone, 'awaited above')
     clearTimeout(deadline)
-    watcher.on('error', () => undefined)
     watcher.close()
   }
 }
@@ -173,8 +178,10 @@ export async function startDockerd(at?: string): Promise<Daemon> {
   const socket = join(dir, 'd.sock')
   const argv = [
     'dockerd', '-H', `unix://${socket}`, '--containerd', inner.address, '--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'd.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false',
-    '--ip-forward=false', '--ip-masq=false', '--live-restore', '--exec-opt', 'native.cgroupdriver=cgroupfs', '--log-level', 'warn', '--config-file', join(dir, 'none.json'),
+    '--ip-forward=false', '--ip-masq=false', '--live-restore', '--log-level', 'warn', '--config-file', join(dir, 'none.json'),
   ]
   await writeFile(join(dir, 'none.json'), '{}')
-  return daemon({ name: 'dockerd', dir, argv, socket, address: `unix://${socket}`, inner })
+  const address = `unix://${socket}`
+  const dockerd = await daemon({ name: 'dockerd', dir, argv, socket, address, inner })
+  return Object.assign(dockerd, { cgroupDriver: await cgroupDriverOf(address) })
 }

@@ -3,6 +3,7 @@ import type { Container, Pod } from '../../../shared/api/core-v1.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import { parseQuantity, quantityValue } from '../../../shared/values/quantity.ts'
 import type { ContainerStats } from '../../runtime/runtime.ts'
+import { cgroupPath, type CgroupDriver } from '../../../shared/host/cgroup-names.ts'
 import { podCgroup } from '../resources/cgroup-numbers.ts'
 import { amountsOf, podAmounts } from '../resources/qos.ts'
 import type { PodUsage } from './plan.ts'
@@ -11,6 +12,7 @@ import { isMemory, type Signal } from './signals.ts'
 export interface UsageSource {
   readonly files: FileTree
   readonly cgroupRoot: string
+  readonly cgroupDriver: CgroupDriver
   stats(): Promise<readonly ContainerStats[]>
   /** Name of a container by its id. */
   nameOf(id: string): string | undefined
@@ -38,7 +40,7 @@ export async function usageOf(signal: Signal, source: UsageSource): Promise<PodU
     return {
       pod, containers, memoryBytes: own.reduce((n, s) => n + s.workingSetBytes, 0), memoryRequest: podAmounts(pod).memoryRequest ?? 0,
       diskBytes: isDisk ? (await Promise.all(folders.map((f) => source.files.diskUsage(f)))).reduce((a, b) => a + b, 0) : 0, diskRequest: (pod.spec?.containers ?? []).reduce((n, c) => n + diskRequest(c), 0),
-      pids: signal === 'pid.available' ? await pidsOf(source.files, podCgroup(source.cgroupRoot, pod)) : 0,
+      pids: signal === 'pid.available' ? await pidsOf(source.files, cgroupPath(source.cgroupDriver, podCgroup(source.cgroupRoot, pod))) : 0,
     }
   }))
 }

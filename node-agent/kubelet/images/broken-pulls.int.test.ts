@@ -52,7 +52,7 @@ let engines: { containerd: Daemon; docker: Daemon }
 let runtimes: { containerd: Runtime; docker: Runtime }
 beforeAll(async () => {
   engines = { containerd: await startContainerd(), docker: await startDockerd() }
-  runtimes = { containerd: containerd(engines.containerd), docker: new DockerRuntime({ host: engines.docker.address, owner: 'pull', stateDir: join(engines.docker.dir, 'run'), clock: systemClock, log: silentLog }) }
+  runtimes = { containerd: containerd(engines.containerd), docker: new DockerRuntime({ host: engines.docker.address, cgroupDriver: engines.docker.cgroupDriver, owner: 'pull', stateDir: join(engines.docker.dir, 'run'), clock: systemClock, log: silentLog }) }
 })
 afterAll(async () => {
   for (const runtime of Object.values(runtimes ?? {})) await runtime.close()

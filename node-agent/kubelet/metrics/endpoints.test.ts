@@ -31,7 +31,7 @@ function machine(pods: number): { files: FileTree; read: string[]; walked: strin
 function endpointsOf(pods: number, { files }: { files: FileTree }, metrics = new Metrics()): MetricsEndpoints {
   const stats: ContainerStats[] = Array.from({ length: pods }, (_, i) => ({ containerId: `c${i}`, podUid: `u${i}`, cpuNanos: 1n, memoryBytes: 1, workingSetBytes: 1, cgroupPath: `/bramble/burstable/podu${i}/c${i}`, pid: 1000 + i, writableLayer: '/tmp', logFolder: '/tmp' }))
   return createMetricsEndpoints({
-    files, clock, metrics, nodeName: 'pi-1', cgroupRoot: 'bramble', dataDir: '/tmp', containers: async () => stats, imageBytes: () => 123_456, named: (id) => ({ name: 'main', image: `busybox:${id}`, startedAt: clock.now() - 60_000 }),
+    files, clock, metrics, nodeName: 'pi-1', podsCgroup: '/bramble', dataDir: '/tmp', containers: async () => stats, imageBytes: () => 123_456, named: (id) => ({ name: 'main', image: `busybox:${id}`, startedAt: clock.now() - 60_000 }),
     pods: () => Array.from({ length: pods }, (_, i) => ({ name: `p${i}`, namespace: 'd', uid: `u${i}`, hostNetwork: i === 1, startedAt: clock.now() - 61_000, cgroupPath: `/bramble/burstable/podu${i}`, logFolder: '/tmp', volumes: [{ name: 'data', path: '/tmp', claim: 'mine', isWhole: false }] })),
     probes: () => [{ namespace: 'd', pod: 'p0', uid: 'u0', container: 'main', kind: 'Liveness', successful: 7, failed: 1, unknown: 0 }],
     usage: async () => ({

@@ -1,6 +1,7 @@
 /** The pods of this node as the meter reads them. */
 import type { Volume } from '../../../shared/api/core-v1.ts'
 import type { PodRecord } from '../pod/record.ts'
+import { cgroupPath, type CgroupDriver } from '../../../shared/host/cgroup-names.ts'
 import { podCgroup } from '../resources/cgroup-numbers.ts'
 import type { MeasuredPod, MeasuredVolume } from './meter.ts'
 
@@ -12,7 +13,7 @@ function measured(volume: Volume, source: string): MeasuredVolume | undefined {
   return volume.configMap || volume.secret || volume.downwardAPI || volume.projected ? { name, path: source, isWhole: false } : undefined
 }
 
-export function measuredPods(records: Iterable<PodRecord>, cgroupRoot: string): MeasuredPod[] {
+export function measuredPods(records: Iterable<PodRecord>, cgroupRoot: string, driver: CgroupDriver): MeasuredPod[] {
   const out: MeasuredPod[] = []
   for (const { pod, ref, paths, startTime, volumes } of records) {
     if (!pod) continue
@@ -21,7 +22,7 @@ export function measuredPods(records: Iterable<PodRecord>, cgroupRoot: string): 
       const found = at && !at.isDevice ? measured(v, at.source) : undefined
       return found ? [found] : []
     })
-    out.push({ ...ref, hostNetwork: pod.spec?.hostNetwork ?? false, startedAt: startTime, cgroupPath: podCgroup(cgroupRoot, pod), logFolder: paths.logs, volumes: mounted })
+    out.push({ ...ref, hostNetwork: pod.spec?.hostNetwork ?? false, startedAt: startTime, cgroupPath: cgroupPath(driver, podCgroup(cgroupRoot, pod)), logFolder: paths.logs, volumes: mounted })
   }
   return out
 }

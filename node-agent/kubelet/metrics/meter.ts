@@ -27,7 +27,8 @@ export interface MeterDeps {
   readonly files: FileTree
   readonly clock: Clock
   readonly nodeName: string
-  readonly cgroupRoot: string
+  /** Where the cgroup of all pods lies. */
+  readonly podsCgroup: string
   readonly dataDir: string
   containers(): Promise<readonly ContainerStats[]>
   named(containerId: string): NamedContainer | undefined
@@ -121,7 +122,7 @@ export function createMeter(deps: MeterDeps): Meter {
   /** Ourselves, the pods together, and the engine where it is a service of the machine's. */
   const system = async (): Promise<SystemReading[]> => {
     const services = ['docker', 'containerd'].map((name) => `/system.slice/${name}.service`)
-    const [pods, self, ...engines] = await Promise.all([cgroup(`/${deps.cgroupRoot}`, true), selfReading(text), ...services.map((s) => cgroup(s, true))])
+    const [pods, self, ...engines] = await Promise.all([cgroup(deps.podsCgroup, true), selfReading(text), ...services.map((s) => cgroup(s, true))])
     const engine = engines.find((e) => e !== undefined)
     const since = clock.now() - process.uptime() * 1000
     return [...(self ? [{ name: 'kubelet', startedAt: since, cgroup: self }] : []), ...(engine ? [{ name: 'runtime', startedAt: since, cgroup: engine }] : []), ...(pods ? [{ name: 'pods', startedAt: since, cgroup: pods }] : [])]

@@ -1,5 +1,5 @@
 /**
- * Pod cgroups by writing files, on cgroup v1 (also beside an empty v2, "hybrid") and v2. Containers' own cgroups below them are the runtime's.
+ * Pod cgroups by writing files (where systemd keeps the tree: `systemd-cgroups.ts`), on cgroup v1 (also beside an empty v2, "hybrid") and v2. Containers' own cgroups below them are the runtime's.
  * Every verb may be repeated.
  */
 import type { FileTree } from '../../../shared/host/file-tree.ts'
@@ -15,6 +15,8 @@ export interface Cgroups {
   ensure(path: string, limits: ResourceLimits): Promise<void>
   /** Changes the limits of a cgroup that is there, in use, and may have the memory limit repeated for memory and swap together. Rejects where the kernel refuses (memory in use above the limit). */
   resize(path: string, limits: ResourceLimits): Promise<void>
+  /** Like `resize`, of a container in the cgroup of its pod. */
+  resizeContainer(pod: string, containerId: string, limits: ResourceLimits): Promise<void>
   /** Changes the weight of a cgroup that is there, and nothing else. */
   weigh(path: string, cpuShares: number): Promise<void>
   /** Removes the cgroup and what is left below it. Resolves also where the kernel still holds it; `false` then. */
@@ -106,6 +108,8 @@ class CgroupsV1 implements Cgroups {
     for (const file of (limits.memoryBytes ?? Infinity) > before ? [...swap, limit] : [limit, ...swap]) await this.#files.write(file, text)
   }
 
+  resizeContainer(pod: string, containerId: string, limits: ResourceLimits): Promise<void> { return this.resize(`${pod}/${containerId}`, limits) }
+
   async weigh(path: string, cpuShares: number): Promise<void> {
     const cpu = this.#mounts.get('cpu')
     if (cpu !== undefined) await this.#files.write(`${cpu}${path}/cpu.shares`, String(cpuShares))
@@ -164,6 +168,8 @@ class CgroupsV2 implements Cgroups {
     await this.ensure(path, limits)
   }
 
+  resizeContainer(pod: string, containerId: string, limits: ResourceLimits): Promise<void> { return this.resize(`${pod}/${containerId}`, limits) }
+
   async weigh(path: string, cpuShares: number): Promise<void> {
     const file = `/sys/fs/cgroup${path}/cpu.weight`
     if ((await this.#files.stat(file)) !== undefined) await this.#files.write(file, String(sharesToWeight(cpuShares)))
@@ -177,6 +183,6 @@ export async function resizeCgroups(cgroups: Cgroups, podPath: string, pod: Pod,
   const own = podLimits(pod, hasPause)
   const { memoryBytes: _memory, cpuQuota: _quota, cpuPeriod: _period, ...open } = own
   await cgroups.resize(podPath, open)
-  await cgroups.resize(`${podPath}/${containerId}`, containerLimits(container))
+  await cgroups.resizeContainer(podPath, containerId, containerLimits(container))
   await cgroups.resize(podPath, own)
 }

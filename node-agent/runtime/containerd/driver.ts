@@ -55,6 +55,7 @@ const defaultLogLimits: LogLimits = { maxBytes: 10 << 20, maxFiles: 5 }
 
 export class ContainerdRuntime implements Runtime {
   readonly name = 'containerd'
+  readonly cgroupDriver = 'cgroupfs'
   readonly #o: ContainerdOptions
   readonly #engine: argv.Engine
   readonly #records: Records

@@ -1,4 +1,5 @@
 /** Command lines of `docker`: request in, argv out. Pure. */
+import { sliceOf, type CgroupDriver } from '../../../shared/host/cgroup-names.ts'
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts'
 
 export interface Engine {
@@ -6,13 +7,15 @@ export interface Engine {
   readonly host: string
   /** Marks what is ours on an engine that others use too. */
   readonly owner: string
+  /** The daemon's; cgroupfs where it is left out. */
+  readonly cgroupDriver?: CgroupDriver
 }
 
 export const ownerLabel = 'bramble.owner'
 const docker = (e: Engine, ...args: readonly string[]): string[] => ['docker', '--host', e.host, ...args]
 const labels = (all: Readonly<Record<string, string>>): string[] => Object.entries(all).map(([k, v]) => `--label=${k}=${v}`)
 
-export const cgroupDriver = (e: Engine): string[] => docker(e, 'info', '--format', '{{.CgroupDriver}}')
+export const cgroupFacts = (e: Engine): string[] => docker(e, 'info', '--format', '{{.CgroupDriver}} {{.CgroupVersion}} {{.ServerVersion}}')
 export const version = (e: Engine): string[] => docker(e, 'version', '--format', '{{.Server.Version}}')
 /** From `since` on, so that nothing is lost between a listing and the stream. */
 export const events = (e: Engine, since: string): string[] => docker(e, 'events', '--since', since, '--format', '{{json .}}',
@@ -43,10 +46,12 @@ export const removeImage = (e: Engine, names: readonly string[]): string[] => do
 
 const runtimeOf = (spec: SandboxSpec): string[] => (spec.runtimeHandler === undefined ? [] : [`--runtime=${spec.runtimeHandler}`])
 
+const cgroupParent = (e: Engine, spec: SandboxSpec): string => `--cgroup-parent=${e.cgroupDriver === 'systemd' ? sliceOf(spec.cgroupParent) : spec.cgroupParent}`
+
 /** The container that holds a pod's namespaces. */
 export function runPause(e: Engine, r: { name: string; image: string; spec: SandboxSpec; labels: Readonly<Record<string, string>> }): string[] {
   const { spec } = r
-  return docker(e, 'run', '--detach', '--pull=never', ...runtimeOf(spec), `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${spec.cgroupParent}`, '--log-driver=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges',
+  return docker(e, 'run', '--detach', '--pull=never', ...runtimeOf(spec), `--name=${r.name}`, ...labels(r.labels), cgroupParent(e, spec), '--log-driver=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges',
     ...(spec.hostNetwork ? ['--network=host', '--uts=host'] : ['--network=none', `--hostname=${spec.hostname}`]), spec.hostIPC ? '--ipc=host' : '--ipc=shareable', ...(spec.hostPID ? ['--pid=host'] : []),
     ...Object.entries(spec.sysctls).map(([k, v]) => `--sysctl=${k}=${v}`), r.image,
     // As first process of a shared process namespace it must reap what others leave behind: a shell that waits does.
@@ -72,7 +77,7 @@ export function runContainer(e: Engine, r: RunRequest): string[] {
   const words = entry === undefined ? spec.args ?? [] : [...rest, ...(spec.args ?? [])]
   // Input that ends with its first client: only a container that is created apart from its start keeps that.
   const verb = isStdinOnce(spec) ? ['create'] : ['run', '--detach']
-  return docker(e, ...verb, '--pull=never', ...runtimeOf(sandbox), `--name=${r.name}`, ...labels(r.labels), `--cgroup-parent=${sandbox.cgroupParent}`, '--log-driver=json-file', `--log-opt=max-size=${r.logLimits.maxBytes}`, `--log-opt=max-file=${r.logLimits.maxFiles}`,
+  return docker(e, ...verb, '--pull=never', ...runtimeOf(sandbox), `--name=${r.name}`, ...labels(r.labels), cgroupParent(e, sandbox), '--log-driver=json-file', `--log-opt=max-size=${r.logLimits.maxBytes}`, `--log-opt=max-file=${r.logLimits.maxFiles}`,
     ...(sandbox.hostNetwork ? ['--network=host', '--uts=host'] : [`--network=container:${r.pause}`]), sandbox.hostIPC ? '--ipc=host' : `--ipc=container:${r.pause}`,
     ...(sandbox.hostPID ? ['--pid=host'] : spec.pidOf !== undefined ? [`--pid=container:${spec.pidOf}`] : sandbox.shareProcessNamespace ? [`--pid=container:${r.pause}`] : []),
     ...(entry === undefined ? [] : [`--entrypoint=${entry}`]), ...(spec.workingDir ? [`--workdir=${spec.workingDir}`] : []), ...spec.env.map(({ name, value }) => `--env=${name}=${value}`),

@@ -28,6 +28,8 @@ import { ImageStore } from './images.ts'
 import { containerLogs } from './logs.ts'
 import { classifyStart, parseEvent, parseInspect, type Inspected } from './parse.ts'
 import { removeStaleCredentials } from './pull.ts'
+import { askEngine } from './cgroup-driver.ts'
+import type { CgroupDriver } from '../../../shared/host/cgroup-names.ts'
 import { ignore } from '../../../shared/base/ignore.ts'
 
 export interface DockerOptions {
@@ -37,14 +39,13 @@ export interface DockerOptions {
   readonly owner: string
   /** For scratch files: credentials during a pull, the pause image. */
   readonly stateDir: string
+  /** The daemon's (`docker/cgroup-driver.ts`); cgroupfs where it is left out. A daemon of another is refused. */
+  readonly cgroupDriver?: CgroupDriver | undefined
   /** How much of each log the engine keeps; upstream's 10 MiB five times by default. */
   readonly logLimits?: { readonly maxBytes: number; readonly maxFiles: number }
   readonly clock: Clock
   readonly log: Log
 }
-
-/** With that driver a cgroup is a unit of systemd's, made over its bus, and a pod's own cgroup cannot be the parent of its containers'. */
-export const systemdAdvice = 'it uses the systemd cgroup driver, which is not supported: set "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json and restart docker, or give the agent --runtime containerd'
 
 type Known = Extract<Inspected, { kind: 'container' }>
 
@@ -57,6 +58,7 @@ async function limitedTo(capabilities: readonly string[]): Promise<{ capabilitie
 
 export class DockerRuntime implements Runtime {
   readonly name = 'docker'
+  readonly cgroupDriver: CgroupDriver
   readonly #o: DockerOptions
   readonly #engine: argv.Engine
   readonly #images: ImageStore
@@ -72,7 +74,8 @@ export class DockerRuntime implements Runtime {
 
   constructor(options: DockerOptions) {
     this.#o = options
-    this.#engine = { host: options.host, owner: options.owner }
+    this.cgroupDriver = options.cgroupDriver ?? 'cgroupfs'
+    this.#engine = { host: options.host, owner: options.owner, cgroupDriver: this.cgroupDriver }
     this.#images = new ImageStore({ engine: this.#engine, stateDir: options.stateDir })
     this.#execs = new Execs({ engine: this.#engine, clock: options.clock, cgroupOf: (id) => { const known = this.#all.get(id); return known?.kind === 'container' ? known.cgroupPath : undefined } })
     this.imageFiles = new DockerImageFiles({ engine: this.#engine, stateDir: options.stateDir, images: () => this.images(), invalidate: () => this.#images.invalidate(), removeContainer: (id) => this.#remove([id]) })
@@ -128,7 +131,8 @@ export class DockerRuntime implements Runtime {
   async #relist(): Promise<void> {
     this.#images.invalidate()
     const before = new Set(this.#all.keys())
-    if (await this.cgroupDriver() === 'systemd') throw new Error(systemdAdvice)
+    const { cgroupDriver } = await askEngine(this.#engine.host)
+    if (cgroupDriver !== this.cgroupDriver) throw new Error(`its cgroup driver is ${cgroupDriver} now; the agent began with ${this.cgroupDriver} and has to be restarted`)
     const ids = (await runOk(argv.ids(this.#engine))).toString().split('\n').filter(Boolean)
     const found = ids.length === 0 ? [] : parseInspect((await run(argv.inspect(this.#engine, ids))).stdout.toString(), this.#engine.owner)
     // The answer is older than its arrival: what came meanwhile is not in it, and what ended meanwhile still runs in it.
@@ -174,9 +178,6 @@ export class DockerRuntime implements Runtime {
     for (const wake of [...this.#changed]) wake()
     return found
   }
-
-  /** `cgroupfs` or `systemd`. */
-  async cgroupDriver(): Promise<string> { return (await runOk(argv.cgroupDriver(this.#engine))).toString().trim() }
 
   async version(): Promise<string> { return (await runOk(argv.version(this.#engine))).toString().trim() }
 

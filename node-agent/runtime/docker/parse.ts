@@ -1,5 +1,6 @@
 /** What `docker` prints, as facts. Pure. */
 import { lastError } from '../containerd/parse.ts'
+import { dockerScope, pathOfSlice } from '../../../shared/host/cgroup-names.ts'
 import { RuntimeError, type Container, type Image, type RuntimeErrorCode, type Sandbox, type SandboxSpec } from '../runtime.ts'
 import { ownerLabel } from './argv.ts'
 
@@ -22,6 +23,9 @@ export type Inspected = { readonly kind: 'sandbox'; readonly sandbox: Sandbox; r
 
 const time = (v: unknown): number | undefined => { const ms = Date.parse(text(v)); return Number.isFinite(ms) && ms > 0 ? ms : undefined }
 
+/** With the systemd driver the parent is a slice's name, and a container's cgroup a scope in it. */
+const containerCgroup = (parent: string, id: string): string => (parent.endsWith('.slice') ? `${pathOfSlice(parent)}/${dockerScope(id)}` : `${parent}/${id}`)
+
 /** `docker inspect` of containers of ours; others are left out. */
 export function parseInspect(output: string, owner: string): Inspected[] {
   const all = JSON.parse(output) as { Id: string; Created: string; Image: string; State: Json; Config: { Labels?: Record<string, string>; StopSignal?: string; Tty?: boolean }; HostConfig: { CgroupParent?: string }; LogPath?: string; GraphDriver?: { Data?: { UpperDir?: string } | null } }[]
@@ -40,7 +44,7 @@ export function parseInspect(output: string, owner: string): Inspected[] {
     const failed = !running && text(s.Error) !== ''
     const exited = s.Status === 'exited' || s.Status === 'dead' || failed
     return {
-      kind: 'container', stopSignal: c.Config.StopSignal || 'SIGTERM', tty: c.Config.Tty === true, cgroupPath: `${c.HostConfig.CgroupParent ?? ''}/${c.Id}`,
+      kind: 'container', stopSignal: c.Config.StopSignal || 'SIGTERM', tty: c.Config.Tty === true, cgroupPath: containerCgroup(c.HostConfig.CgroupParent ?? '', c.Id),
       writableLayer: c.GraphDriver?.Data?.UpperDir, logFolder: c.LogPath ? c.LogPath.slice(0, c.LogPath.lastIndexOf('/')) : undefined,
       container: {
         id: c.Id, sandboxId: l['bramble.sandbox'] ?? '', podUid: l['bramble.pod-uid'] ?? '', name: l['bramble.name'] ?? '', attempt: Number(l['bramble.attempt'] ?? 0), state: running ? 'running' : exited ? 'exited' : 'created',

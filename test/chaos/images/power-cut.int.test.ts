@@ -46,7 +46,7 @@ afterAll(async () => { await registry?.close(); rmSync(dir, { recursive: true, f
 /** How an engine is started, driven, and asked for the images that it takes for whole. */
 const engines: [string, (at: string) => Promise<Daemon>, (engine: Daemon, state: string) => Runtime, (engine: Daemon) => string[]][] = [
   ['containerd', (at) => startContainerd(at), (engine, state) => new ContainerdRuntime({ address: engine.address, namespace: 'cut', dataDir: join(engine.dir, 'data'), stateDir: state, clock: systemClock, log: silentLog }), (engine) => ['ctr', '--address', engine.address, '--namespace', 'cut', 'images', 'ls', '-q']],
-  ['docker', (at) => startDockerd(at), (engine, state) => new DockerRuntime({ host: engine.address, owner: 'cut', stateDir: state, clock: systemClock, log: silentLog }), (engine) => ['docker', '--host', engine.address, 'images', '--format', '{{.Repository}}:{{.Tag}}']],
+  ['docker', (at) => startDockerd(at), (engine, state) => new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner: 'cut', stateDir: state, clock: systemClock, log: silentLog }), (engine) => ['docker', '--host', engine.address, 'images', '--format', '{{.Repository}}:{{.Tag}}']],
 ]
 
 describe.each(engines)('%s', (name, startEngine, drive, imagesOf) => {

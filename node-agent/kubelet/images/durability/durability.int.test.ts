@@ -40,7 +40,7 @@ const drivers: [string, () => Promise<{ runtime: Runtime; engine: Daemon }>][] =
   }],
   ['docker', async () => {
     const engine = await startDockerd()
-    return { engine, runtime: new DockerRuntime({ host: engine.address, owner: 'durability', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog }) }
+    return { engine, runtime: new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner: 'durability', stateDir: join(engine.dir, 'run'), clock: systemClock, log: silentLog }) }
   }],
 ]
 
