@@ -153,8 +153,9 @@ export class Cluster {
       return cluster
     } catch (e) {
       const [cp, agent] = await Promise.all([cluster.controlPlane.log().catch(String), cluster.agent.log().catch(String)])
-      await cluster.stop()
-      throw new Error(`the cluster did not start: ${(e as Error).message}\n-- control plane\n${cp.slice(-4000)}\n-- agent\n${agent.slice(-4000)}`, { cause: e })
+      // What cannot be cleaned up must not hide why.
+      const left = await cluster.stop().then(() => '', (error: unknown) => ` (and then: ${(error as Error).message})`)
+      throw new Error(`the cluster did not start: ${(e as Error).message}${left}\n-- control plane\n${cp.slice(-4000)}\n-- agent\n${agent.slice(-4000)}`, { cause: e })
     }
   }
 
