@@ -143,7 +143,7 @@ describe('docker', () => {
   let engine: Daemon
   let image: string
   const docker = async (...args: string[]): Promise<string> => (await runOk(['docker', '--host', engine.address, ...args])).toString().trim()
-  const driver = (owner: string): Runtime => new DockerRuntime({ host: engine.address, cgroupDriver: engine.cgroupDriver, owner, stateDir: join(engine.dir, `run-${owner}`), clock: systemClock, log: silentLog })
+  const driver = (owner: string, cgroupDriver = engine.cgroupDriver): Runtime => new DockerRuntime({ host: engine.address, cgroupDriver, owner, stateDir: join(engine.dir, `run-${owner}`), clock: systemClock, log: silentLog })
   beforeAll(async () => { engine = await startDockerd(); const tar = join(engine.dir, 'image.tar'); image = await writeTestImage(tar); await docker('load', '--input', tar) })
   afterAll(async () => { await engine?.stop() })
 
@@ -175,6 +175,15 @@ describe('docker', () => {
     await runtime.removeSandbox(sandbox.id)
     expect((await docker('inspect', '--format={{.State.Running}}', theirs, other)).split('\n')).toEqual(['true', 'true'])
     await docker('rm', '--force', theirs, other)
+    await runtime.close()
+  })
+
+  it('says so where the daemon has another cgroup driver than the agent began with', async () => {
+    const [its, ours] = engine.cgroupDriver === 'systemd' ? ['systemd', 'cgroupfs'] as const : ['cgroupfs', 'systemd'] as const
+    const runtime = driver('pi-4', ours)
+    await expect(runtime.list()).rejects.toThrow(`its cgroup driver is ${its} now; the agent began with ${ours} and has to be restarted`)
+    await expect(runtime.runSandbox(sandboxSpec(), never)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await docker('ps', '--all', '--quiet', '--filter=label=bramble.owner=pi-4')).toBe('')
     await runtime.close()
   })
 })
