@@ -45,6 +45,8 @@ import { ContainerdRuntime } from './runtime/containerd/driver.ts'
 import { askEngine, cgroupDriverOf } from './runtime/docker/cgroup-driver.ts'
 import { DockerRuntime } from './runtime/docker/driver.ts'
 import type { CgroupDriver } from '../shared/host/cgroup-names.ts'
+import { podCgroups } from './kubelet/resources/cgroup-numbers.ts'
+import { openPodCgroups } from './kubelet/resources/open-cgroups.ts'
 import { countedRuntime } from './runtime/counted.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
@@ -182,7 +184,11 @@ export async function startNode(config: AgentConfig, given: Host, version: strin
 /** Removes everything of ours from the machine but the data folder's record of who we are. */
 export async function cleanNode(config: AgentConfig, host: Host): Promise<void> {
   const runtime = await openRuntime(config, host)
-  for (const sandbox of (await runtime.list()).sandboxes) await runtime.removeSandbox(sandbox.id)
+  const cgroups = await openPodCgroups(runtime.cgroupDriver, { files: systemFileTree, exec: run, clock: host.clock, log: host.log })
+  for (const sandbox of (await runtime.list()).sandboxes) {
+    await runtime.removeSandbox(sandbox.id)
+    for (const path of podCgroups(config.cgroupRoot, sandbox.podUid)) await cgroups.remove(path)
+  }
   await runtime.close()
   const none: AllocationStore = { all: async () => [], put: async () => undefined, remove: async () => undefined }
   const { network, iptables } = await openNetwork(config, host, none)

@@ -30,8 +30,8 @@ import type { PodRecord } from './pod/record.ts'
 import { ProbeSet, type ProbeDeps } from './probes/probe-set.ts'
 import { run } from '../../shared/host/exec.ts'
 import { cgroupPath } from '../../shared/host/cgroup-names.ts'
-import { openCgroups, resizeCgroups, type Cgroups } from './resources/cgroup-files.ts'
-import { systemdCgroups } from './resources/systemd-cgroups.ts'
+import { resizeCgroups, type Cgroups } from './resources/cgroup-files.ts'
+import { openPodCgroups } from './resources/open-cgroups.ts'
 import { createClassCgroups, type ClassCgroups } from './resources/class-cgroups.ts'
 import { allPodsLimits, overReserved, type Enforcement } from './resources/node-allocatable.ts'
 import { podCgroup } from './resources/cgroup-numbers.ts'
@@ -231,7 +231,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   })
 
   const build = async (): Promise<PodLoop> => {
-    const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (cgroupDriver === 'systemd' ? systemdCgroups({ files, exec: run, clock: host.clock, log }) : await openCgroups(files, log))
+    const cgroups = machine.cgroups === 'none' ? undefined : machine.cgroups ?? (await openPodCgroups(cgroupDriver, { files, exec: run, clock: host.clock, log }))
     const appArmor = (await files.read('/sys/module/apparmor/parameters/enabled'))?.trim() === 'Y'
     const inCgroups = (leaving: string | undefined): Pod[] => [...loop?.records.values() ?? []].flatMap((r) => (r.pod && r.desired && r.admitted && !r.failed && r.released === 'no' && r.ref.uid !== leaving ? [allocatedPod(r.pod, r.allocation)] : []))
     classes = cgroups && createClassCgroups({ clock: host.clock, cgroups, root: cgroupRoot, pods: inCgroups, limits: () => (facts ? allPodsLimits(facts, reserveOf(facts), enforce) : {}), event: nodeEvent })

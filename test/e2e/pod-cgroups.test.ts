@@ -27,12 +27,17 @@ describe.each(['containerd', 'docker'] as const)('on %s', (runtime) => {
   beforeAll(async () => {
     cluster = await Cluster.start({ runtime })
     kubectl = await cluster.kubectl()
+    await makePod()
+  })
+  const isThere = async (): Promise<boolean> => await either('memory', 'cgroup.procs', 'cgroup.procs', pod) !== undefined
+  const makePod = async (): Promise<void> => {
     const resources = { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '200m', memory: '32Mi' } }
     await kubectl.apply([{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'm', image: testImage, command: ['sleep', '1000000'], resources }] } }])
     await kubectl.run('wait --for=condition=Ready pod/p --timeout=120s')
     pod = cgroupPath(cluster.engine.cgroupDriver ?? 'cgroupfs', `/bramble/burstable/pod${await kubectl.run(['get', 'pod', 'p', '-o', 'jsonpath={.metadata.uid}'])}`)
-  })
-  afterAll(() => cluster?.stop())
+  }
+  let isOver = false
+  afterAll(async () => { if (!isOver) await cluster?.stop() })
   /** Docker's pause process has room of its own. */
   const pause = runtime === 'docker' ? 8 * Mi : 0
   const containers = async (limit: number): Promise<string[]> => {
@@ -65,6 +70,14 @@ describe.each(['containerd', 'docker'] as const)('on %s', (runtime) => {
     await cluster.agent.kill('SIGKILL')
     await cluster.startAgent()
     await kubectl.run('delete pod p')
-    await eventually('the cgroup is gone', async () => await either('memory', 'cgroup.procs', 'cgroup.procs', pod) === undefined)
+    await eventually('the cgroup is gone', async () => !await isThere())
+  })
+
+  it('go with what `clean` takes from the machine', async () => {
+    await makePod()
+    expect(await isThere()).toBe(true)
+    isOver = true
+    await cluster.stop()
+    expect(await isThere()).toBe(false)
   })
 })

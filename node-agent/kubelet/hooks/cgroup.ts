@@ -1,6 +1,6 @@
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Log } from '../../../shared/base/host.ts'
-import { podCgroup, podLimits } from '../resources/cgroup-numbers.ts'
+import { podCgroup, podCgroups, podLimits } from '../resources/cgroup-numbers.ts'
 import type { Cgroups } from '../resources/cgroup-files.ts'
 import type { ClassCgroups } from '../resources/class-cgroups.ts'
 import type { PodHook } from './hook.ts'
@@ -25,7 +25,7 @@ export const cgroupHook = (options: CgroupHookOptions): PodHook => ({
   },
   async tearDown({ ref, pod }) {
     // A pod that nobody knows any more may have been of any class.
-    const paths = pod ? [podCgroup(options.root, pod)] : ['', '/burstable', '/besteffort'].map((qos) => `/${options.root}${qos}/pod${ref.uid}`)
+    const paths = pod ? [podCgroup(options.root, pod)] : podCgroups(options.root, ref.uid)
     for (const path of paths) if (options.cgroups && !(await options.cgroups.remove(path))) options.log.debug('cgroup is still busy', { path })
     await options.classes?.weigh(ref.uid)
   },

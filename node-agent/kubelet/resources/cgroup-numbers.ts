@@ -52,3 +52,6 @@ const folder: Readonly<Record<Qos, string>> = { Guaranteed: '', Burstable: '/bur
 
 /** `/bramble/burstable/pod<uid>`; Guaranteed pods stand directly under the root, as upstream. */
 export const podCgroup = (root: string, pod: Pod): string => `/${root}${folder[qosOf(pod)]}/pod${pod.metadata?.uid}`
+
+/** Where the cgroup of a pod may be of which no more is known than its uid. */
+export const podCgroups = (root: string, uid: string): string[] => Object.values(folder).map((f) => `/${root}${f}/pod${uid}`)
