@@ -102,7 +102,7 @@ export const usage = `bramble-node-agent: runs this machine's share of a bramble
   --log-level LEVEL          debug, info, warn or error (default info)
   --version, --help
 
-bramble-node-agent clean     removes every container, mount, namespace and rule of ours, then ends
+bramble-node-agent clean     removes every container, mount, namespace, cgroup and rule of ours, then ends
 `
 
 /** A flag that cannot be used, in a sentence for the person who typed it. */

@@ -21,7 +21,7 @@ async function clean(options: Remembered): Promise<void> {
   const argv = [process.execPath, join(root, 'dist/bundle/bramble-node-agent.cjs'), 'clean', '--data-dir', agentData, '--runtime', options.runtime, ...(options.runtime === 'docker' ? ['--docker-host', `unix://${engine}`] : ['--containerd-address', engine])]
   const cleaned = await run(argv, { timeout: 120_000 })
   if (cleaned.exitCode !== 0) throw new Error(`containers could not be removed:\n${cleaned.stderr.toString().trim()}`)
-  say('containers, mounts, network namespaces and iptables rules removed')
+  say('containers, mounts, namespaces, cgroups and iptables rules removed')
 }
 
 /** Only what we made: the folder may have been somebody's before. */

@@ -3,7 +3,6 @@
  * behind its back is undone when it next touches them. Every verb may be repeated.
  * Source: org.freedesktop.systemd1(5); upstream does the same through runc's `libcontainer/cgroups/systemd/v2.go`.
  */
-import { messageOf } from '../../../shared/base/errors.ts'
 import type { Clock, Log } from '../../../shared/base/host.ts'
 import type { FileTree } from '../../../shared/host/file-tree.ts'
 import type { run } from '../../../shared/host/exec.ts'
@@ -94,7 +93,7 @@ export function systemdCgroups({ files, exec, clock, log }: SystemdDeps): Cgroup
     async remove(name) {
       if (!await isThere(name)) return true
       const error = await call('StopUnit', 'ss', sliceOf(name), 'replace')
-      if (error !== undefined) log.debug('systemd does not stop a slice', { slice: sliceOf(name), error: messageOf(error) })
+      if (error !== undefined) log.debug('systemd does not stop a slice', { slice: sliceOf(name), error })
       return settled(name, false, 1000)
     },
   }

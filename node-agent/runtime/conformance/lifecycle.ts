@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { RuntimeError, type RuntimeEvent } from '../runtime.ts'
 import { never, sandboxSpec, type World } from './world.ts'
 
-export function lifecycle({ kind, fixture, rt, spec, pod, ended }: World): void {
+export function lifecycle({ kind, fixture, rt, spec, pod, ended, succeeds }: World): void {
   test('a pod comes, runs a container, and goes without a trace', async () => {
     const s = await rt().runSandbox(sandboxSpec(), never)
     expect(s).toMatchObject({ state: 'ready', attempt: 0 })
@@ -69,7 +69,7 @@ export function lifecycle({ kind, fixture, rt, spec, pod, ended }: World): void 
   test('stopping asks first and kills after the grace', () => pod({}, async (s) => {
     const polite = await rt().startContainer(s.id, spec({ name: 'polite', command: ['sh', '-c', 'trap "exit 42" TERM; while :; do sleep 0.05; done'] }), never)
     const deaf = await rt().startContainer(s.id, spec({ name: 'deaf', command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'] }), never)
-    if (kind === 'engine') await rt().execSync(polite.id, ['true'], 5000, 100)
+    if (kind === 'engine') await succeeds(polite.id, ['true'])
     await Promise.all([rt().stopContainer(polite.id, 10_000), rt().stopContainer(deaf.id, 300)])
     expect((await rt().inspect(polite.id))?.exitCode).toBe(42)
     expect((await rt().inspect(deaf.id))?.exitCode).toBe(137)

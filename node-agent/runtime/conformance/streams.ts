@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { LogLine } from '../runtime.ts'
 import { never, type World } from './world.ts'
 
-export function logs({ rt, spec, pod, ended, logOf }: World): void {
+export function logs({ rt, spec, pod, ended, logOf, succeeds }: World): void {
   test('a log: order, times, tail, since, the last line without its end', async () => {
     await pod({}, async (s) => {
       const wanted = spec({ command: ['sh', '-c', 'seq 1 20000; until [ -e /go ]; do sleep 0.05; done; echo late; printf end'] })
@@ -12,7 +12,7 @@ export function logs({ rt, spec, pod, ended, logOf }: World): void {
       for await (const line of rt().logs(c.id, wanted.logPath, { follow: true, tailLines: undefined, since: undefined }, never)) {
         followed.push(line)
         // A line's time is when the engine took it: what comes later is said only after the last of these was taken.
-        if (line.line.toString() === '20000\n') await rt().execSync(c.id, ['touch', '/go'], 10_000, 1000)
+        if (line.line.toString() === '20000\n') await succeeds(c.id, ['touch', '/go'])
       }
       expect(followed.map((l) => l.line.toString())).toEqual([...Array.from({ length: 20000 }, (_, i) => `${i + 1}\n`), 'late\n', 'end'])
       const times = followed.map((l) => l.time)

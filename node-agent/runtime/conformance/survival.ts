@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { never, type World } from './world.ts'
 
-export function survival({ fixture, rt, spec, pod, ended, logOf }: World): void {
+export function survival({ fixture, rt, spec, pod, ended, logOf, succeeds }: World): void {
   test('a new driver adopts everything, and learns what ended meanwhile', async () => {
     if (!fixture().restartAgent) throw new Error('an engine\'s fixture offers restartAgent')
     await pod({}, async (s) => {
@@ -11,7 +11,7 @@ export function survival({ fixture, rt, spec, pod, ended, logOf }: World): void 
       const done = await rt().startContainer(s.id, spec({ name: 'done', command: ['sh', '-c', 'exit 3'] }), never)
       await ended(done.id)
       const dies = await rt().startContainer(s.id, spec({ name: 'dies', command: ['sh', '-c', 'trap "exit 9" TERM; while :; do sleep 0.05; done'] }), never)
-      await rt().execSync(dies.id, ['true'], 5000, 10)
+      await succeeds(dies.id, ['true'])
       const killed = fixture().restartAgent!()
       process.kill(dies.pid!, 'SIGTERM')
       await killed

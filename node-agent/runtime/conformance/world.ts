@@ -42,8 +42,10 @@ export interface World {
   /** The container once it has ended. */
   ended(id: string): Promise<Container>
   logOf(c: Container, logPath: string, options?: Partial<LogOptions>): Promise<LogLine[]>
-  /** Runs one to its end. */
-  outputOf(s: Sandbox, over: Partial<ContainerSpec>): Promise<{ c: Container; text: string }>
+  /** Runs one to its end; `begun` is called once it is started. */
+  outputOf(s: Sandbox, over: Partial<ContainerSpec>, begun?: (c: Container) => Promise<void>): Promise<{ c: Container; text: string }>
+  /** Runs a program in a container; rejects where it does not end with 0. */
+  succeeds(containerId: string, argv: readonly string[]): Promise<void>
 }
 
 export function worldOf(kind: Kind, fixture: () => Fixture): World {
@@ -73,11 +75,16 @@ export function worldOf(kind: Kind, fixture: () => Fixture): World {
     for await (const line of rt().logs(c.id, logPath, { follow: false, tailLines: undefined, since: undefined, ...options }, never)) lines.push(line)
     return lines
   }
-  const outputOf = async (s: Sandbox, over: Partial<ContainerSpec>): Promise<{ c: Container; text: string }> => {
+  const succeeds = async (containerId: string, argv: readonly string[]): Promise<void> => {
+    const { exitCode, timedOut, stderr } = await rt().execSync(containerId, argv, 10_000, 1000)
+    if (exitCode !== 0 || timedOut) throw new Error(`${argv.join(' ')} in ${containerId} ended with ${exitCode}${timedOut ? ' after its time' : ''}: ${stderr.toString()}`)
+  }
+  const outputOf = async (s: Sandbox, over: Partial<ContainerSpec>, begun?: (c: Container) => Promise<void>): Promise<{ c: Container; text: string }> => {
     const wanted = spec({ name: `c${++serial}`, ...over })
     const started = await rt().startContainer(s.id, wanted, never)
+    await begun?.(started)
     const lines = await logOf(started, wanted.logPath, { follow: true })
     return { c: await ended(started.id), text: Buffer.concat(lines.map((l) => l.line)).toString() }
   }
-  return { kind, fixture, rt, spec, pod, ended, logOf, outputOf }
+  return { kind, fixture, rt, spec, pod, ended, logOf, outputOf, succeeds }
 }
