@@ -2,7 +2,7 @@
  * `npm test`: the same set-up as `npm run up` and the engines and clients the tests use, then lint, types and the three kinds of
  * test. Stops at the first stage that fails and says which. Arguments go to vitest: `npm test -- node-agent/proxy`.
  */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { bootstrap, checkKernel, checkMachine, pinnedNode, root } from './bootstrap.mjs'
 
@@ -19,8 +19,15 @@ const stages = [
   ['integration', [...vitest, '--project', 'integration', ...filter]],
   ['end to end', [...vitest, '--project', 'e2e', ...filter]],
 ]
+/** With a path, only the kinds of test that are found under it. */
+const isFound = ([, argv]) => spawnSync(argv[0], [argv[1], 'list', '--filesOnly', ...argv.slice(4)], { cwd: root, encoding: 'utf8' }).stdout.trim() !== ''
+const chosen = filter.length ? stages.slice(2).filter(isFound) : stages
+if (chosen.length === 0) {
+  console.error(`no test under ${filter.join(' ')}`)
+  process.exit(1)
+}
 const started = Date.now()
-for (const [name, argv] of filter.length ? stages.slice(2) : stages) {
+for (const [name, argv] of chosen) {
   console.log(`\n== ${name}`)
   const at = Date.now()
   const env = { ...process.env, PATH: `${join(pinnedNode, '..')}:${process.env.PATH}` }
