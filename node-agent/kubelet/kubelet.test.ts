@@ -157,6 +157,9 @@ describe('a pod', () => {
     await world.until('succeeded', () => world.sink.status('job')?.phase === 'Succeeded' && world.attached.size === 0)
     expect(world.kubelet.containerFor('default', 'job').current?.exitCode).toBe(0)
     expect(world.sink.status('job')?.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ status: 'False', reason: 'PodCompleted' })
+    // As upstream's: where it was stays known.
+    await world.until('released', () => world.sink.status('job')?.conditions?.some((c) => c.type === 'PodReadyToStartContainers' && c.status === 'False'))
+    expect(world.sink.status('job')).toMatchObject({ podIP: '10.1.0.5', podIPs: [{ ip: '10.1.0.5' }] })
   })
 
   it('shows a command that cannot be run', async () => {

@@ -51,6 +51,8 @@ const runDir = (): string => `/run/bramble/up-${createHash('sha256').update(join
 const npm = (script: string, ...args: string[]): Promise<ExecResult> => run(['npm', 'run', '--silent', script, '--', ...args], { cwd: copy, timeout: 170_000, env: { ...process.env, INIT_CWD: copy } })
 const outputOf = (result: ExecResult): string => result.stdout.toString() + result.stderr.toString()
 const bramble = async (...args: string[]): Promise<string> => (await runOk(['npm', 'run', '--silent', 'bramble', '--', '--kubeconfig', join(copy, '.bramble/kubeconfig'), ...args], { cwd: copy })).toString()
+/** The answer that `up` waits for comes from the first pod that is ready. */
+const wholeAgain = (): Promise<boolean> => eventually('both pods are ready', async () => /hello\s+2\/2/.test(await bramble('get', 'deployments')), 30_000)
 const pidOf = async (name: string): Promise<number> => Number((await readFile(join(copy, `.bramble/run/${name}.pid`), 'utf8')).split(' ')[0])
 const services = ['containerd', 'control-plane', 'node-agent'] as const
 const pids = (names: readonly string[] = services): Promise<number[]> => Promise.all(names.map(pidOf))
@@ -135,7 +137,9 @@ describe('a newcomer', () => {
     for (const pid of await pids()) process.kill(pid, 'SIGKILL')
     const result = await npm('up', ...flags, '--no-demo')
     expect(result.exitCode, outputOf(result)).toBe(0)
-    expect(await bramble('get', 'deployments')).toMatch(/hello\s+2\/2/)
+    // Young pods: that they were ready may not have been on disk yet. They run, and are probed again.
+    await wholeAgain()
+    expect(await bramble('get', 'pods')).toMatch(/^(NAME.*\n)(hello-\S+ +1\/1 +Running +0 +\S+ *\n?){2}$/)
     expect((await bramble('get', 'services')).includes('hello')).toBe(false)
   })
 
@@ -151,7 +155,7 @@ describe('a newcomer', () => {
   it('types `npm run up` once more and finds its Deployment, then removes all with --purge', async () => {
     const up = await npm('up', ...flags)
     expect(up.exitCode, outputOf(up)).toBe(0)
-    expect(await bramble('get', 'deployments')).toMatch(/hello\s+2\/2/)
+    await wholeAgain()
     // The engine dies under its containers: they must be found all the same.
     process.kill((await pids(['containerd']))[0] as number, 'SIGKILL')
     const down = await npm('down', '--purge')

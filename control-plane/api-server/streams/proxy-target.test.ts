@@ -15,6 +15,7 @@ describe('pods', () => {
     expect(podProxyTarget(pod, podName('https:web:9'))).toMatchObject({ scheme: 'https', port: 9 })
     expect(podProxyTarget({ ...pod, spec: { nodeName: 'pi', containers: [{ name: 'a' }] } }, podName('web')).port).toBeUndefined()
   })
+  it('that have finished are refused: their address may be another\'s', () => { expect(() => podProxyTarget({ spec: { nodeName: 'pi-1', containers: [] }, status: { phase: 'Succeeded', podIPs: [{ ip: '10.42.0.5' }] } }, podName('web'))).toThrow('address not allowed') })
   it('without an address are refused', () => { expect(() => podProxyTarget({ spec: { containers: [] } }, podName('web'))).toThrow('address not allowed') })
 })
 

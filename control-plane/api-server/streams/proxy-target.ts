@@ -1,6 +1,7 @@
 /** Where a proxied request goes: names, ports and refusals as upstream (`pkg/registry/core/{pod,service,node}` `ResourceLocation`). */
 import type { EndpointSlice } from '../../../shared/api/discovery-v1.ts'
 import type { Endpoints, Pod, Service } from '../../../shared/api/core-v1.ts'
+import { isPodFinished } from '../../../shared/api/pod-phase.ts'
 import { badRequest, StatusError } from '../../../shared/base/errors.ts'
 
 export interface ProxyTarget {
@@ -34,11 +35,11 @@ export function podName(id: string): PodName {
   return name
 }
 
-/** A pod's own address; without a port in the name the first one that a container declares. */
+/** A pod's own address; without a port in the name the first one that a container declares. The address of a finished pod may be another's by now. */
 export function podProxyTarget(pod: Pod, asked: PodName): ProxyTarget {
   const host = pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP
   const node = pod.spec?.nodeName
-  if (!host || !node) throw badRequest('address not allowed')
+  if (!host || !node || isPodFinished(pod)) throw badRequest('address not allowed')
   const declared = asked.port === '' ? pod.spec?.containers.find((c) => c.ports?.length)?.ports?.[0]?.containerPort : Number(asked.port)
   if (declared !== undefined && !(Number.isInteger(declared) && declared > 0 && declared < 65536)) throw badRequest(`invalid pod request ${JSON.stringify(`${asked.name}:${asked.port}`)}`)
   return { scheme: asked.scheme, host, port: declared, node, kubelet: false }

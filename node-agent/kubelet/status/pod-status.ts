@@ -181,7 +181,9 @@ export function podStatus(input: StatusInput): PodStatus {
     pod, phase: verdict, init, main, sandboxReady: input.sandboxReady && newestSandbox(input.sandboxes)?.state === 'ready', now: input.now,
     previous: input.previous?.conditions ?? pod.status?.conditions ?? [],
   })
-  const ips = pod.spec?.hostNetwork ? input.hostIPs : input.podIPs
+  // An ended pod has given its address back; where it was stays known (upstream `GenericPLEG.getPodIPs`).
+  const had = input.ended ? ((input.previous ?? before)?.podIPs ?? []).map(({ ip }) => ip) : []
+  const ips = pod.spec?.hostNetwork ? input.hostIPs : input.podIPs.length > 0 ? input.podIPs : had
   return {
     phase, conditions,
     ...(failed && phase === 'Failed' ? { reason: failed.reason, message: failed.message } : {}),

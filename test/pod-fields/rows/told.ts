@@ -44,7 +44,7 @@ export const toldRows: readonly Row[] = [
     events: [{ reason: 'BackOff', message: /^Back-off restarting failed container m in pod told-crash_default\([0-9a-f-]{36}\)$/ }],
   }),
   status({ id: 'told-signal', fields: [`${C}.command`], says: 'a container that a signal ended has 128 and its number', container: { command: ['sh', '-c', 'sh -c "kill -SEGV \\$\\$"; exit $?'] }, status: { phase: 'Failed', conditions: [is('Ready', 'False', { reason: 'PodFailed' })], containerStatuses: [{ state: { terminated: { exitCode: 139, reason: 'Error' } } }] } }),
-  status({ id: 'told-done', fields: ['spec.restartPolicy'], says: 'a pod that is done says so in its conditions', status: { phase: 'Succeeded', conditions: ['Initialized:True', 'Ready:False', 'ContainersReady:False'].map((c) => is(c.split(':')[0]!, c.split(':')[1]!, { reason: 'PodCompleted' })) } }),
+  status({ id: 'told-done', fields: ['spec.restartPolicy'], says: 'a pod that is done says so in its conditions, and where it was', status: { phase: 'Succeeded', podIP: { matches: /^\d/ }, podIPs: [{ ip: { matches: /^\d/ } }], conditions: [is('PodReadyToStartContainers', 'False'), ...['Initialized:True', 'Ready:False', 'ContainersReady:False'].map((c) => is(c.split(':')[0]!, c.split(':')[1]!, { reason: 'PodCompleted' }))] } }),
   status({
     id: 'told-init', fields: ['spec.initContainers'], says: 'an init container that fails holds the others back; with Never the pod has failed', spec: { initContainers: [{ name: 'one', image: testImage, command: ['sh', '-c', 'exit 4'] }, { name: 'two', image: testImage }] },
     status: {
