@@ -106,7 +106,7 @@ export async function makeWorld(options: Partial<FakeOptions> & { probes?: NonNu
     },
     async until(what, condition) {
       const end = systemClock.monotonic() + 3000
-      while (!condition()) {
+      while (!await condition()) {
         if (systemClock.monotonic() > end) throw new Error(`waited in vain until ${what}: ${JSON.stringify([...sink.statuses].map(([n, s]) => [n, s.at(-1)]))} ${runtime.journal.join('; ')}`)
         await new Promise((resolve) => setImmediate(resolve))
       }

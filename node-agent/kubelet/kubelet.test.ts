@@ -271,6 +271,26 @@ describe('probes', () => {
     expect(at.length).toBeGreaterThanOrEqual(20)
   })
 
+  it.each([['has run for a while', 60_000], ['has just become ready', 0]])('do not make a pod unready that %s when its agent is killed: what was told last is not on the node', async (_, age) => {
+    let answer: (() => void) | undefined
+    const probed = async (): Promise<void> => {
+      await world.until('probed', async () => { await world.clock.advance(1); return answer })
+      answer?.()
+      answer = undefined
+    }
+    world = await makeWorld({ probes: { http: () => new Promise((resolve) => { answer = () => { resolve({ ok: true, output: '' }) } }) } })
+    world.desired.put('Pod', makePod('web', { containers: [{ name: 'main', image: 'busybox:1', readinessProbe: { httpGet: { port: 80 }, periodSeconds: 100 } }] }))
+    await world.until('running', () => world.sink.container('web')?.state?.running)
+    await probed()
+    await world.until('ready', () => world.sink.isReady('web'))
+    await world.clock.advance(age)
+    world.sink.statuses.clear()
+    await world.restart()
+    await probed()
+    await world.until('taken over', () => world.sink.status('web'))
+    expect(world.sink.statuses.get('web')!.map((s) => s.conditions?.find((c) => c.type === 'Ready')?.status)).toEqual(['True'])
+  })
+
   it('take a pod out of and back into readiness', async () => {
     let ready = false
     world = await makeWorld({ exec: () => ({ exitCode: ready ? 0 : 1 }) })

@@ -332,7 +332,7 @@ export class PodLoop {
     // An adopted pod is described once its network and probes are known again, so that nobody sees it unready for a moment.
     if (!record.lastStatus && input.intent === 'run' && running.length > 0 && clock.monotonic() < this.#adoptedAt(record) + adoptionGrace) {
       const unknown = running.some((c) => pod.spec?.containers.some((d) => d.name === c.name && d.readinessProbe) && (record.probes.get(c.id)?.readiness ?? 'unknown') === 'unknown')
-      if (record.setup.at !== 'done' || (unknown && running.some((c) => (c.startedAt ?? 0) < clock.now() - adoptionGrace))) return
+      if (record.setup.at !== 'done' || unknown) return
     }
     const status: PodStatus = podStatus({
       pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages), images: record.resolved,
