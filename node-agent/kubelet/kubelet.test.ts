@@ -291,6 +291,20 @@ describe('probes', () => {
     expect(world.sink.statuses.get('web')!.map((s) => s.conditions?.find((c) => c.type === 'Ready')?.status)).toEqual(['True'])
   })
 
+  it('that do not answer after the agent was killed hold its first word back for their time and two seconds, no longer', async () => {
+    let hangs = false
+    world = await makeWorld({ probes: { http: () => (hangs ? new Promise(() => undefined) : Promise.resolve({ ok: true, output: '' })) } })
+    world.desired.put('Pod', makePod('web', { containers: [{ name: 'main', image: 'busybox:1', readinessProbe: { httpGet: { port: 80 }, timeoutSeconds: 5 } }] }))
+    await world.until('ready', async () => { await world.clock.advance(1); return world.sink.isReady('web') })
+    hangs = true
+    world.sink.statuses.clear()
+    await world.restart()
+    await world.clock.advance(6900)
+    expect(world.sink.status('web')).toBeUndefined()
+    await world.until('told', async () => { await world.clock.advance(10); return world.sink.status('web') })
+    expect(world.sink.isReady('web')).toBe(false)
+  })
+
   it('take a pod out of and back into readiness', async () => {
     let ready = false
     world = await makeWorld({ exec: () => ({ exitCode: ready ? 0 : 1 }) })

@@ -1,9 +1,8 @@
-/** One worker per pod: gathers the snapshot, has it planned, says the status, performs the steps, and looks again until there is nothing to do. */
-import type { PersistentVolumeClaim, PodCondition, PodStatus } from '../../shared/api/core-v1.ts'
-import type { Host } from '../../shared/base/host.ts'
+/** One worker per pod: gathers the snapshot, has it planned, has the status said, performs the steps, and looks again until there is nothing to do. */
+import type { PersistentVolumeClaim } from '../../shared/api/core-v1.ts'
 import type { FileTree } from '../../shared/host/file-tree.ts'
 import type { Devices } from './devices/devices.ts'
-import { conditionEvent, conditionType, devicesCondition, stale } from './devices/health/plan.ts'
+import { stale } from './devices/health/plan.ts'
 import { createWorkQueue, type HandlerResult, type WorkQueue } from '../../shared/reconcile/work-queue.ts'
 import { deepEqual } from './status/same-status.ts'
 import type { DesiredChange, DesiredState, StatusSink } from '../link/link.ts'
@@ -12,18 +11,17 @@ import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
 import { reject, type AdmissionFacts, type Rejection } from './pod/admission.ts'
 import { podPaths } from './pod/paths.ts'
-import { newestContainer, newestSandbox, planPod, type Plan, type PlanInput } from './pod/plan.ts'
-import { containerNamed, fieldPathOf, formatPod, gracePeriod, graceOfRemoved, refOf, restarts, type StoredPod } from './pod/pod-facts.ts'
+import { newestContainer, planPod, type Plan, type PlanInput } from './pod/plan.ts'
+import { containerNamed, gracePeriod, graceOfRemoved, refOf, restarts, type StoredPod } from './pod/pod-facts.ts'
 import { createRecord, forgetImages, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
 import type { ProbeSet } from './probes/probe-set.ts'
 import { podAmounts } from './resources/qos.ts'
-import { allocatedPod, firstAllocation, judgeResize, resizeConditions, resizeOf, type Room } from './resources/resize.ts'
-import { podStatus } from './status/pod-status.ts'
+import { allocatedPod, firstAllocation, judgeResize, type Room } from './resources/resize.ts'
+import { StatusTeller, type TellerDeps } from './status/teller.ts'
 
-export interface LoopDeps {
-  readonly host: Host
+export interface LoopDeps extends TellerDeps {
   readonly runtime: Pick<Runtime, 'name' | 'logs'>
   readonly cache: RuntimeCache
   readonly desired: DesiredState
@@ -32,37 +30,23 @@ export interface LoopDeps {
   readonly executors: Executors
   readonly probes: ProbeSet
   readonly devices: Pick<Devices, 'admit' | 'of' | 'release'>
-  /** The runtime can make what is mounted below a read-only mount read-only. */
-  readonly recursiveReadOnly: boolean
   readonly dataDir: string
   readonly memoryDir: string
-  hostIPs(): readonly string[]
   /** What admission asks of the node, beside what its pods have. */
   admission(): Omit<AdmissionFacts, 'room' | 'neighbours'> & { readonly allocatable: Room['allocatable'] }
-  event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
 }
 
 /** Rounds of plan and steps before other pods have their turn again; a pod's whole start takes four. */
 const maxRounds = 20
-/** How long the first status of an adopted pod waits for its readiness probes. */
-const adoptionGrace = 2000
-
-/** As upstream tells controllers that count failures (KEP-3329). */
-function disruption({ failed, lastStatus }: PodRecord, now: number): PodCondition | undefined {
-  if (!failed?.disrupted) return undefined
-  const before = lastStatus?.conditions?.find((c) => c.type === 'DisruptionTarget')
-  return before ?? { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.message, lastTransitionTime: `${new Date(now).toISOString().slice(0, 19)}Z` }
-}
-
 export class PodLoop {
   readonly #deps: LoopDeps
   readonly #queue: WorkQueue
   readonly records = new Map<string, PodRecord>()
-  /** Pods whose containers were running before this process did, and have not been described by it yet. */
-  readonly #strangers = new Set<string>()
+  readonly #teller: StatusTeller
 
   constructor(deps: LoopDeps) {
     this.#deps = deps
+    this.#teller = new StatusTeller(deps)
     this.#queue = createWorkQueue({ name: 'pods', clock: deps.host.clock, log: deps.host.log, baseDelay: 500, maxDelay: 60_000 })
   }
 
@@ -77,7 +61,7 @@ export class PodLoop {
     const isFirst = this.records.size === 0
     for (const pod of desired.list('Pod')) this.#adopt(pod as StoredPod)
     for (const [uid, sandbox] of cache.pods()) {
-      if (isFirst && this.records.has(uid)) this.#strangers.add(uid)
+      if (isFirst && this.records.has(uid)) this.#teller.ranBefore(uid)
       if (!this.records.has(uid)) this.#leftover({ uid, name: sandbox?.podName ?? uid, namespace: sandbox?.podNamespace ?? '' })
     }
     for (const ref of await findLeftovers(files, dataDir)) if (!this.records.has(ref.uid)) this.#leftover(ref)
@@ -162,7 +146,7 @@ export class PodLoop {
       record.ending = plan.ending ? record.ending ?? { since: input.now, grace: input.grace } : undefined
       // Before anybody hears that it has ended, and is sent here for what it had.
       if (plan.ended) await this.#deps.devices.release(uid)
-      this.#tell(record, now, input, plan)
+      this.#teller.tell(record, now, input, plan)
       if (plan.gone) { this.#forget(record); return }
       if (plan.steps.length === 0) return this.#again(record, plan, input.now)
       for (const step of plan.steps) await apply(this.#deps.executors, record, now, step)
@@ -173,7 +157,7 @@ export class PodLoop {
 
   /** What fell due since the plan was made counts as due now: it would not come again. */
   #again(record: PodRecord, plan: Plan, plannedAt: number): HandlerResult {
-    const times = [plan.wakeAt, record.volumesDueAt, record.lastStatus ? undefined : record.startedAt + adoptionGrace].filter((t) => t !== undefined && t > plannedAt) as number[]
+    const times = [plan.wakeAt, record.volumesDueAt, record.lastStatus ? undefined : this.#teller.describedBy(record)].filter((t) => t !== undefined && t > plannedAt) as number[]
     return times.length === 0 ? undefined : { after: Math.max(0, Math.min(...times) - this.#deps.host.clock.monotonic()) }
   }
 
@@ -306,79 +290,12 @@ export class PodLoop {
     }
   }
 
-  #devicesCondition(record: PodRecord, pod: StoredPod): PodCondition | undefined {
-    const previous = record.lastStatus?.conditions ?? pod.status?.conditions ?? []
-    const before = previous.find((c) => c.type === conditionType)
-    const now = devicesCondition(this.#deps.devices.of(record.ref.uid), previous, `${new Date(this.#deps.host.clock.now()).toISOString().slice(0, 19)}Z`)
-    const told = conditionEvent(before, now)
-    if (told) this.#deps.event(record, told.type, told.reason, told.message)
-    // What an ended pod had is others': its last state stays.
-    return now ?? before
-  }
-
-  /** Why containers wait, for {@link status} and for logs that are asked for. */
-  waitingOf(record: PodRecord, plan: Pick<Plan, 'waiting'>): Record<string, { reason: string; message: string }> {
-    return { ...Object.fromEntries(record.trouble), ...plan.waiting }
-  }
-
-  #tell(record: PodRecord, pod: StoredPod, input: PlanInput, plan: Plan): void {
-    this.#backOffEvents(record, pod, plan)
-    for (const [name, why] of Object.entries(plan.waiting)) record.trouble.set(name, why)
-    if (!record.pod || !record.desired || record.released === 'all') return
-    // Of a pod that ended in an earlier life, the API server knows more than what is left here.
-    if (input.containers.length === 0 && !record.lastStatus && (input.intent === 'end' || (input.failed && !record.failed))) return
-    const { clock } = this.#deps.host
-    const running = input.containers.filter((c) => c.state === 'running')
-    // An adopted pod is described once its network and probes are known again, so that nobody sees it unready for a moment.
-    if (!record.lastStatus && input.intent === 'run' && running.length > 0 && clock.monotonic() < this.#adoptedAt(record) + adoptionGrace) {
-      const unknown = running.some((c) => pod.spec?.containers.some((d) => d.name === c.name && d.readinessProbe) && (record.probes.get(c.id)?.readiness ?? 'unknown') === 'unknown')
-      if (record.setup.at !== 'done' || unknown) return
-    }
-    const status: PodStatus = podStatus({
-      pod, recursiveReadOnly: this.#deps.recursiveReadOnly, sandboxes: input.sandboxes, containers: input.containers, probes: input.probes, postStart: input.postStart, applied: input.applied, waiting: this.waitingOf(record, plan), messages: Object.fromEntries(record.messages), images: record.resolved,
-      failed: record.failed, ended: plan.ended && !running.length, podIPs: record.ips, hostIPs: this.#deps.hostIPs(),
-      sandboxReady: newestSandbox(input.sandboxes)?.state === 'ready' && record.setup.at === 'done', runtimeName: this.#deps.runtime.name,
-      startTime: record.startTime, now: clock.now(), previous: record.lastStatus,
-    })
-    const resizing = resizeConditions({
-      pending: record.resizePending, inProgress: running.some((c) => { const def = containerNamed(pod, c.name); return def !== undefined && resizeOf(def, record.applied.get(c.id)) !== 'none' }), error: record.resizeError?.message,
-    }, record.lastStatus?.conditions ?? [], clock.now())
-    const disrupted = disruption(record, clock.now())
-    const devices = this.#devicesCondition(record, pod)
-    if (devices) status.conditions = [...status.conditions ?? [], devices]
-    if (disrupted && status.phase === 'Failed') status.conditions = [...status.conditions ?? [], disrupted]
-    if (resizing.length > 0) status.conditions = [...resizing, ...status.conditions ?? []]
-    if (deepEqual(status, record.lastStatus)) return
-    record.lastStatus = status
-    this.#takenOver(record)
-    this.#deps.sink.podStatus(record.ref, status)
-  }
-
-  /** Says when everything that ran before is in this process's hands: what an operator waits for after an update. */
-  #takenOver({ ref }: PodRecord): void {
-    if (!this.#strangers.delete(ref.uid) || this.#strangers.size > 0) return
-    this.#deps.host.log.info('pods taken over', { pods: this.records.size })
-  }
-
-  #adoptedAt(record: PodRecord): number { return record.firstSeenAt ??= this.#deps.host.clock.monotonic() }
-
-  #backOffEvents(record: PodRecord, pod: StoredPod, plan: Plan): void {
-    for (const [name, { reason }] of Object.entries(plan.waiting)) {
-      if (record.trouble.get(name)?.reason === reason) continue
-      const path = fieldPathOf(pod, name)
-      if (reason === 'CrashLoopBackOff') this.#deps.event(record, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${formatPod(record.ref)}`, path)
-      if (reason !== 'ImagePullBackOff') continue
-      const image = pod.spec?.containers.concat(pod.spec.initContainers ?? []).find((c) => c.name === name)?.image ?? ''
-      this.#deps.event(record, 'Normal', 'BackOff', `Back-off pulling image "${image}"`, path)
-      this.#deps.event(record, 'Warning', 'Failed', 'Error: ImagePullBackOff', path)
-    }
-  }
-
   #forget(record: PodRecord): void {
     // There may be room now for what had to wait.
     for (const [uid, other] of this.records) if (other.resizePending?.reason === 'Deferred') this.#queue.add(uid)
     record.abort.abort()
     this.#deps.probes.forget(record)
+    this.#teller.met(record.ref.uid)
     this.records.delete(record.ref.uid)
     if (record.desired) this.#deps.sink.podGone(record.ref)
     else this.#deps.sink.podForgotten(record.ref)
