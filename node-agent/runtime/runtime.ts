@@ -9,6 +9,7 @@
 import type { Millis } from '../../shared/base/brands.ts'
 import type { CgroupDriver } from '../../shared/host/cgroup-names.ts'
 import type { ImageFiles } from './image-check/image-files.ts'
+import type { ResolvedUser } from './user.ts'
 
 export interface SandboxSpec {
   readonly podUid: string
@@ -126,6 +127,8 @@ export interface Container {
   /** As the pod asked for it. */
   readonly image: string
   readonly pid: number | undefined
+  /** Whom its first process runs as at its start, where the driver says so: containerd's does. */
+  readonly user?: ResolvedUser | undefined
 }
 
 /** Something changed: look again. Events may be lost or repeated (engine restart); the receiver re-reads the state, never trusts the event alone. */

@@ -61,6 +61,9 @@ function terminated(input: StatusInput, c: Container): ContainerState {
   }
 }
 
+/** Whom it runs as (`SupplementalGroupsPolicy`, beta and on in v1.33). */
+const userOf = ({ user }: Container): Pick<ContainerStatus, 'user'> => (user ? { user: { linux: { uid: user.uid, gid: user.gid, supplementalGroups: [...user.additionalGids] } } } : {})
+
 /** By digest where the image came from a registry: what says which image it was, wherever it is read. */
 function imageIdOf(input: StatusInput, def: ContainerDef, c: Container): string {
   const resolved = input.images.get(def.name)
@@ -91,7 +94,7 @@ function containerStatus(input: StatusInput, def: ContainerDef, options: { init:
   if ( latest.state === 'created' || (running && input.postStart[latest.id] === 'running')) {
     return { ...base, restartCount: latest.attempt, state: said ?? { waiting: { reason: options.defaultReason } }, lastState: before ? terminated(input, before) : {} }
   }
-  const known = { ...base, image: latest.image || (def.image ?? ''), imageID: imageIdOf(input, def, latest), containerID: idOf(input, latest), restartCount: latest.attempt }
+  const known = { ...base, image: latest.image || (def.image ?? ''), imageID: imageIdOf(input, def, latest), containerID: idOf(input, latest), restartCount: latest.attempt, ...userOf(latest) }
   if (!running) {
     const ended = terminated(input, latest)
     // A container that waits for its next try shows why, and its end as the last state.

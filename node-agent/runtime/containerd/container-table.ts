@@ -18,7 +18,8 @@ import { sendSignal, signalNumber } from '../signals.ts'
 import type { Held, Holders } from './holder.ts'
 
 export interface Entry {
-  readonly record: ContainerRecord
+  /** As it is on disk, once it is. */
+  record: ContainerRecord
   pid: number | undefined
   startedAt: number | undefined
   exit: ExitRecord | undefined

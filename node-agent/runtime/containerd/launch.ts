@@ -1,9 +1,9 @@
 /** From a container's spec to its running process: root, record, runtime spec, one `ctr run`. What fails on the way is undone. */
 import type { Clock } from '../../../shared/base/host.ts'
 import { run } from '../../../shared/host/exec.ts'
-import { cut, deviceNode, fileFacts, readAt, readText, removeTree, touch, writeText, type DeviceNode } from '../../../shared/host/tree.ts'
+import { cut, deviceNode, fileFacts, makeFolder, readAt, readText, removeTree, touch, writeText, type DeviceNode } from '../../../shared/host/tree.ts'
 import { RuntimeError, type Container, type ContainerSpec, type SandboxSpec } from '../runtime.ts'
-import { resolveUser } from '../user.ts'
+import { resolveUser, type ResolvedUser } from '../user.ts'
 import * as argv from './argv.ts'
 import type { ContainerIds } from './container-ids.ts'
 import { heldOf, type ContainerTable } from './container-table.ts'
@@ -65,14 +65,16 @@ async function launchAs(request: Try): Promise<Container> {
   table.starting(id, true)
   const entry = table.add(record)
   try {
-    await records.saveContainer(record)
+    await makeFolder(records.containerFolder(id))
     await Promise.all([mountRoot(records.containerFolder(id), image.layers), touch(spec.logPath)])
-    await writeConfig(request, record)
+    const user = await userOf(request)
+    entry.record = { ...record, user }
+    await Promise.all([records.saveContainer(entry.record), writeConfig(request, record, user)])
     await table.watchLog(entry)
     await (isHeld(record) ? startHeld(request, record) : startIt(request))
     entry.pid = Number(await readText(records.pidPath(id)))
     entry.startedAt = (await fileFacts(records.pidPath(id)))?.mtimeMs ?? clock.now()
-    return toContainer(record, { ...entry, exit: undefined })
+    return toContainer(entry.record, { ...entry, exit: undefined })
   } catch (e) {
     await run(argv.removeContainers(request.engine, [id]))
     if (!(e instanceof RuntimeError) || e.code !== 'start-failed') {
@@ -126,16 +128,22 @@ async function startHeld(request: Try, record: ContainerRecord): Promise<void> {
   throw classifyStart(said)
 }
 
-async function writeConfig(request: Try, record: ContainerRecord): Promise<void> {
+async function userOf({ id, spec, image, records }: Try): Promise<ResolvedUser> {
+  const { rootfs } = rootPaths(records.containerFolder(id))
+  const [passwd, group] = await Promise.all([readInRoot(rootfs, '/etc/passwd'), readInRoot(rootfs, '/etc/group')])
+  return resolveUser({ security: spec.security, imageUser: image.config.user, passwd, group })
+}
+
+async function writeConfig(request: Try, record: ContainerRecord, user: ResolvedUser): Promise<void> {
   const { id, pod, spec, image, records } = request
   const { rootfs } = rootPaths(records.containerFolder(id))
   facts ??= readHostFacts()
   const { seccomp, privileged } = spec.security
-  const [host, passwd, group, devices, profile] = await Promise.all([
-    facts, readInRoot(rootfs, '/etc/passwd'), readInRoot(rootfs, '/etc/group'), devicesOf(spec), seccomp.type === 'localhost' && !privileged ? readProfile(seccomp.path) : undefined,
+  const [host, devices, profile] = await Promise.all([
+    facts, devicesOf(spec), seccomp.type === 'localhost' && !privileged ? readProfile(seccomp.path) : undefined,
   ])
   const config = ociSpec({
-    sandbox: pod.spec, container: spec, image: image.config, user: resolveUser({ security: spec.security, imageUser: image.config.user, passwd, group }), rootfs, cgroupsPath: record.cgroupPath, group: pod.sandboxId,
+    sandbox: pod.spec, container: spec, image: image.config, user, rootfs, cgroupsPath: record.cgroupPath, group: pod.sandboxId,
     namespaces: pod.namespaces, shm: pod.namespaces.shm, hostnameFile: pod.namespaces.hostnameFile, devices, seccompProfile: profile, host, pidNamespace: pidNamespaceOf(request),
   })
   await writeText(records.configPath(id), JSON.stringify(config))

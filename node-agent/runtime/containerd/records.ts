@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { fileFacts, makeFolder, namesIn, readText, removeTree, replaceText } from '../../../shared/host/tree.ts'
 import type { Container, SandboxSpec } from '../runtime.ts'
+import type { ResolvedUser } from '../user.ts'
 
 export interface SandboxRecord { readonly id: string; readonly spec: SandboxSpec; readonly createdAt: number; readonly stopped?: boolean }
 
@@ -23,6 +24,7 @@ export interface ContainerRecord {
   readonly tty: boolean
   readonly stdin?: boolean
   readonly stdinOnce?: boolean
+  readonly user?: ResolvedUser
 }
 
 /** Somebody must hold the other end of its streams. */
@@ -96,6 +98,6 @@ export function toContainer(r: ContainerRecord, s: { startedAt: number | undefin
   return {
     id, sandboxId: sandbox, podUid, name, attempt, createdAt, imageId, image, state: s.exit ? 'exited' : running ? 'running' : 'created',
     startedAt: s.exit ? s.exit.startedAt : s.startedAt, finishedAt: s.exit?.finishedAt, exitCode: s.exit?.exitCode, oomKilled: s.exit?.oomKilled ?? false, message: s.exit?.message,
-    pid: running ? s.pid : undefined,
+    pid: running ? s.pid : undefined, user: r.user,
   }
 }
