@@ -9,7 +9,7 @@ import type { DesiredChange, DesiredState, StatusSink } from '../link/link.ts'
 import type { Container, Runtime } from '../runtime/runtime.ts'
 import type { RuntimeCache } from './observe/cache.ts'
 import { apply, type Executors } from './pod/apply.ts'
-import { reject, type AdmissionFacts, type Rejection } from './pod/admission.ts'
+import { Admissions, type AdmissionDeps } from './pod/admissions.ts'
 import { podPaths } from './pod/paths.ts'
 import { newestContainer, planPod, type Plan, type PlanInput } from './pod/plan.ts'
 import { containerNamed, gracePeriod, graceOfRemoved, refOf, restarts, type StoredPod } from './pod/pod-facts.ts'
@@ -17,11 +17,9 @@ import { createRecord, forgetImages, type PodRecord } from './pod/record.ts'
 import { findLeftovers, firstAttempts, objectsOf, skeleton } from './pod/leftovers.ts'
 import { readLastWords } from './pod/last-words.ts'
 import type { ProbeSet } from './probes/probe-set.ts'
-import { podAmounts } from './resources/qos.ts'
-import { allocatedPod, firstAllocation, judgeResize, type Room } from './resources/resize.ts'
 import { StatusTeller, type TellerDeps } from './status/teller.ts'
 
-export interface LoopDeps extends TellerDeps {
+export interface LoopDeps extends TellerDeps, AdmissionDeps {
   readonly runtime: Pick<Runtime, 'name' | 'logs'>
   readonly cache: RuntimeCache
   readonly desired: DesiredState
@@ -32,21 +30,22 @@ export interface LoopDeps extends TellerDeps {
   readonly devices: Pick<Devices, 'admit' | 'of' | 'release'>
   readonly dataDir: string
   readonly memoryDir: string
-  /** What admission asks of the node, beside what its pods have. */
-  admission(): Omit<AdmissionFacts, 'room' | 'neighbours'> & { readonly allocatable: Room['allocatable'] }
 }
 
 /** Rounds of plan and steps before other pods have their turn again; a pod's whole start takes four. */
 const maxRounds = 20
+
 export class PodLoop {
   readonly #deps: LoopDeps
   readonly #queue: WorkQueue
   readonly records = new Map<string, PodRecord>()
   readonly #teller: StatusTeller
+  readonly #admissions: Admissions
 
   constructor(deps: LoopDeps) {
     this.#deps = deps
     this.#teller = new StatusTeller(deps)
+    this.#admissions = new Admissions(deps, this.records, (uid) => { this.wake(uid) })
     this.#queue = createWorkQueue({ name: 'pods', clock: deps.host.clock, log: deps.host.log, baseDelay: 500, maxDelay: 60_000 })
   }
 
@@ -137,9 +136,10 @@ export class PodLoop {
     if (!record || (!record.desired && !this.#deps.desired.known)) return
     const pod = record.pod ?? skeleton(record.ref)
     await this.#firstLook(record, pod)
-    await this.#admit(record, pod)
+    if (this.#isEnding(record)) this.#admissions.dismiss(uid)
+    else if (!await this.#admissions.admit(record, pod)) return
     for (let round = 0; round < maxRounds; round++) {
-      const now = this.#allocated(record, record.pod ?? pod)
+      const now = this.#admissions.allocated(record, record.pod ?? pod)
       await this.#observe(record, now)
       const input = this.#snapshot(record, now)
       const plan = planPod(input)
@@ -147,6 +147,7 @@ export class PodLoop {
       // Before anybody hears that it has ended, and is sent here for what it had.
       if (plan.ended) await this.#deps.devices.release(uid)
       this.#teller.tell(record, now, input, plan)
+      if (plan.ended) this.#admissions.ended()
       if (plan.gone) { this.#forget(record); return }
       if (plan.steps.length === 0) return this.#again(record, plan, input.now)
       for (const step of plan.steps) await apply(this.#deps.executors, record, now, step)
@@ -166,60 +167,6 @@ export class PodLoop {
     if (record.seen) return
     record.seen = true
     for (const [name, attempt] of await firstAttempts(this.#deps.files, record.paths, pod)) record.firstAttempt.set(name, attempt)
-  }
-
-  async #admit(record: PodRecord, pod: StoredPod): Promise<void> {
-    if (record.admitted || !record.pod || this.#isEnding(record)) return
-    // Counted from now on among those that take room.
-    record.admitted = true
-    let why: Rejection | undefined
-    try { why = await this.#refusal(record, pod) } catch (e) { record.admitted = false; throw e }
-    if (!why) return
-    record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}`, rejected: true }
-    this.#deps.event(record, 'Warning', why.reason, why.message)
-  }
-
-  async #refusal(record: PodRecord, pod: StoredPod): Promise<Rejection | undefined> {
-    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
-    const phase = pod.status?.phase ?? 'Pending'
-    if (phase === 'Succeeded' || phase === 'Failed') return undefined
-    const isNew = containers.length === 0 && sandboxes.length === 0 && phase === 'Pending'
-    const { allocatable, ...facts } = this.#deps.admission()
-    const why = isNew ? reject(pod, { ...facts, room: { allocatable, others: this.#othersThan(record) }, neighbours: this.#neighbours(record) }) : undefined
-    if (why) return why
-    const message = await this.#deps.devices.admit(pod)
-    // One that was taken before is not sent away: without its device its container waits.
-    return message !== undefined && isNew ? { reason: 'UnexpectedAdmissionError', message } : undefined
-  }
-
-  /** The pod with what it was granted, after granting what it asks for if there is room. */
-  #allocated(record: PodRecord, pod: StoredPod): StoredPod {
-    const allocated = allocatedPod(pod, record.allocation)
-    if (allocated === pod) { record.resizePending = undefined; return pod }
-    const verdict = judgeResize(pod, { allocatable: this.#deps.admission().allocatable, others: this.#othersThan(record) })
-    record.resizePending = verdict.at === 'accepted' ? undefined : { reason: verdict.at, message: verdict.message }
-    if (verdict.at !== 'accepted') return allocated
-    record.allocation = firstAllocation({ ...pod, status: {} })
-    record.resizeError = undefined
-    return pod
-  }
-
-  /** The other pods that have a claim on this node, with what they were granted. */
-  #neighbours(record: PodRecord): readonly StoredPod[] {
-    return [...this.records.values()].flatMap((other) => {
-      const isOver = ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod?.status?.phase ?? '')
-      return other === record || !other.pod || !other.desired || !other.admitted || other.failed || isOver ? [] : [allocatedPod(other.pod, other.allocation)]
-    })
-  }
-
-  #othersThan(record: PodRecord): Room['others'] {
-    let [cpuMilli, memoryBytes] = [0, 0]
-    for (const other of this.#neighbours(record)) {
-      const amounts = podAmounts(other)
-      cpuMilli += amounts.cpuRequest ?? 0
-      memoryBytes += amounts.memoryRequest ?? 0
-    }
-    return { cpuMilli, memoryBytes }
   }
 
   async #observe(record: PodRecord, pod: StoredPod): Promise<void> {

@@ -68,6 +68,24 @@ describe('a static pod', () => {
     expect(await logs()).toBe('two')
   })
 
+  it('has others end where the node is full: it is what the node cannot do without', async () => {
+    const cpu = (await kubectl.run(['get', 'node', 'pi-1', '-o', 'jsonpath={.status.allocatable.cpu}'])).trim()
+    const milli = cpu.endsWith('m') ? Number.parseInt(cpu, 10) : Number(cpu) * 1000
+    const asking = (name: string, amount: number): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: testImage, command: ['sleep', '1000000'], resources: { requests: { cpu: `${amount}m` } } }] } })
+    await kubectl.apply([asking('large', milli - 400), asking('small', 200)])
+    await kubectl.run('wait --for=condition=Ready pod/large pod/small --timeout=60s')
+    const needed = join(folder, 'needed.json')
+    await writeFile(needed, JSON.stringify(asking('needed', 400)))
+    await eventually('it runs', async () => (await kubectl.said('wait --for=condition=Ready pod/needed-pi-1 --timeout=1s')).code === 0)
+    // The one that gives what is missing with the least.
+    expect(await kubectl.run(['get', 'pod', 'small', '-o', 'jsonpath={.status.phase} {.status.reason}: {.status.message}'])).toBe('Failed Preempting: Preempted in order to admit critical pod')
+    expect(await kubectl.run('describe pod small')).toMatch(/Warning\s+Preempting\s.*Preempted in order to admit critical pod/)
+    expect(await kubectl.run(['get', 'pod', 'large', '-o', 'jsonpath={.status.phase}'])).toBe('Running')
+    await rm(needed)
+    await kubectl.run('delete pod large small --wait')
+    await eventually('its mirror is gone', async () => (await kubectl.said('get pod needed-pi-1')).err.includes('NotFound'))
+  })
+
   it('starts without a control plane, and goes with its manifest', async () => {
     await cluster.controlPlane.kill('SIGKILL')
     await cluster.agent.kill('SIGKILL')

@@ -3,8 +3,8 @@ import type { Pod } from '../../../shared/api/core-v1.ts'
 import { hostPortsOf } from '../../host-ports.ts'
 import { refusal } from '../eviction/plan.ts'
 import type { Pressure } from '../eviction/signals.ts'
-import { qosOf } from '../resources/qos.ts'
-import { judgeResize, type Room } from '../resources/resize.ts'
+import { podAmounts, qosOf } from '../resources/qos.ts'
+import type { Room } from '../resources/resize.ts'
 import { allContainers } from './pod-facts.ts'
 
 export interface AdmissionFacts {
@@ -53,22 +53,29 @@ function takenPort(pod: Pod, neighbours: readonly Pod[]): boolean {
   return wanted.some((w) => taken.some((t) => t.hostPort === w.hostPort && t.protocol === w.protocol && (t.hostIP === w.hostIP || t.hostIP === '' || w.hostIP === '')))
 }
 
-/** Undefined where the pod is taken. */
+export interface Shortage { readonly resource: 'pods' | 'cpu' | 'memory'; /** Pods, millicores or bytes. */ readonly requested: number; readonly used: number; readonly capacity: number }
+
+/** What the node has too little of for the pod. */
+export function shortages(pod: Pod, { room: { allocatable, others }, neighbours, maxPods }: AdmissionFacts): Shortage[] {
+  const wanted = podAmounts(pod)
+  const all: Shortage[] = [
+    { resource: 'pods', requested: 1, used: neighbours.length, capacity: maxPods },
+    { resource: 'cpu', requested: wanted.cpuRequest ?? 0, used: others.cpuMilli, capacity: allocatable.cpuMilli },
+    { resource: 'memory', requested: wanted.memoryRequest ?? 0, used: others.memoryBytes, capacity: allocatable.memoryBytes },
+  ]
+  return all.filter((s) => s.requested > 0 && s.requested > s.capacity - s.used)
+}
+
+/** Undefined where the pod is taken. What it lacks is the last thing that is asked. */
 export function reject(pod: Pod, facts: AdmissionFacts): Rejection | undefined {
   if (pod.spec?.os?.name && pod.spec.os.name !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }
   const sysctl = forbiddenSysctl(pod, facts.unsafeSysctls)
   if (sysctl) return { reason: 'SysctlForbidden', message: sysctl }
   if (!facts.appArmor && wantsAppArmor(pod)) return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }
   if (!facts.strictGroups && pod.spec?.securityContext?.supplementalGroupsPolicy === 'Strict') return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' }
-  const short = refusal(facts.pressures, pod, qosOf(pod))
-  if (short) return { reason: 'Evicted', message: short }
+  const pressed = refusal(facts.pressures, pod, qosOf(pod))
+  if (pressed) return { reason: 'Evicted', message: pressed }
   if (takenPort(pod, facts.neighbours)) return { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" }
-  const { length } = facts.neighbours
-  if (length >= facts.maxPods) return { reason: 'OutOfpods', message: `Node didn't have enough resource: pods, requested: 1, used: ${length}, capacity: ${facts.maxPods}` }
-  const room = judgeResize(pod, facts.room)
-  if (room.at === 'accepted') return undefined
-  const [, resource = '', requested = '', used] = /: (\w+), requested: (\d+)(?:, used: (\d+))?/.exec(room.message) ?? []
-  const capacity = resource === 'cpu' ? facts.room.allocatable.cpuMilli : facts.room.allocatable.memoryBytes
-  const others = resource === 'cpu' ? facts.room.others.cpuMilli : facts.room.others.memoryBytes
-  return { reason: `OutOf${resource}`, message: `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used ?? others}, capacity: ${capacity}` }
+  const short = shortages(pod, facts)[0]
+  return short && { reason: `OutOf${short.resource}`, message: `Node didn't have enough resource: ${short.resource}, requested: ${short.requested}, used: ${short.used}, capacity: ${short.capacity}` }
 }
