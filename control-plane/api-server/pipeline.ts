@@ -24,7 +24,7 @@ import { Health } from './health.ts'
 import { negotiate } from './negotiate.ts'
 import type { RequestInfo } from './request-info.ts'
 import { parseRequest } from './request-info.ts'
-import { Bodies, deadlineOf, isLongRunning, LastingRequests, timedOut, widthOf } from './request-limits.ts'
+import { Bodies, deadlineOf, discardBody, isLongRunning, LastingRequests, timedOut, widthOf } from './request-limits.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { Exchange, ResourceDeps } from './resource-requests.ts'
 import { handleResource, noSuchResource } from './resource-requests.ts'
@@ -260,6 +260,9 @@ export class Pipeline {
     // A client that left is not worth a line, nor can it be told anything.
     if (req.socket.destroyed) return call.audited?.stage('ResponseComplete')
     const error = this.#statusOf(e, info)
+    // Of a body that took too long nothing more is taken.
+    const isUsable = req.complete || (error.reason !== 'Timeout' && await discardBody(req, this.#deps.ctx.host.clock))
+    if (req.socket.destroyed) return call.audited?.stage('ResponseComplete')
     // Who is not known is written down too, as nobody.
     call.audited ??= call.user ? undefined : this.#deps.auditor?.begin({ info, req, res, auditId: call.auditId, longRunning, user: NOBODY })
     if (res.headersSent) {
@@ -268,7 +271,7 @@ export class Pipeline {
     } else {
       if (error.details?.retryAfterSeconds) res.setHeader('Retry-After', error.details.retryAfterSeconds)
       // The rest of a body that was refused unread would be taken for the next request.
-      if (!req.complete) res.setHeader('Connection', 'close')
+      if (!isUsable) res.setHeader('Connection', 'close')
       await this.#sendRefusal(call, error)
     }
     call.audited?.stage(e instanceof StatusError ? 'ResponseComplete' : 'Panic', toldOf(error))

@@ -1,6 +1,7 @@
 /** How much one request, and one client, may take: body, time, seats, streams. */
 import type { IncomingMessage } from 'node:http'
 import { badRequest, StatusError } from '../../shared/base/errors.ts'
+import type { Clock } from '../../shared/base/host.ts'
 import { parseDuration } from '../../shared/values/duration.ts'
 import type { Store } from '../store/store.ts'
 import { tooMany } from './flow-control/flow-control.ts'
@@ -46,13 +47,14 @@ export class Bodies {
     try {
       const bytes = await new Promise<Buffer>((resolve, reject) => {
         const chunks: Buffer[] = []
-        const refuse = (error: StatusError): void => { req.pause(); reject(error) }
-        req.on('data', (chunk: Buffer) => {
+        const refuse = (error: StatusError): void => { req.off('data', take); req.pause(); reject(error) }
+        const take = (chunk: Buffer): void => {
           size += chunk.length
           if (size > MAX_BODY_BYTES) { size -= chunk.length; refuse(tooLarge()); return }
           if (!this.#count(user, chunk.length)) { refuse(tooMany()); return }
           chunks.push(chunk)
-        })
+        }
+        req.on('data', take)
         req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
         req.on('error', reject)
         req.on('close', () => { if (!req.complete) reject(new StatusError('BadRequest', 'the client closed the connection before the body was complete')) })
@@ -72,6 +74,36 @@ export class Bodies {
     else this.#byUser.delete(user)
     return held <= MAX_HELD_PER_USER && this.#held <= MAX_HELD
   }
+}
+
+/** What is still taken of a body that is refused. */
+const MAX_DISCARDED = 16 << 20
+/** And for how long: milliseconds. */
+const DISCARDING = 1000
+
+/**
+ * Takes the rest of a body that is refused, and drops it: a connection that is closed with data unread is reset, and the client may lose the answer
+ * with it (RFC 9112 §9.6). False where it did not come to its end: the connection is of no use then.
+ */
+export function discardBody(req: IncomingMessage, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    let size = 0
+    const done = (whole: boolean): void => {
+      timer[Symbol.dispose]()
+      req.off('data', drop)
+      req.pause()
+      resolve(whole)
+    }
+    const drop = (chunk: Buffer): void => {
+      size += chunk.length
+      if (size > MAX_DISCARDED) done(false)
+    }
+    const timer = clock.after(DISCARDING, () => done(false))
+    req.on('data', drop)
+    req.once('end', () => done(true))
+    req.once('close', () => done(false))
+    req.resume()
+  })
 }
 
 const lasting = new Set(['exec', 'attach', 'portforward', 'proxy', 'log'])

@@ -1,6 +1,7 @@
 /** What the server says of itself and of its requests: health, metrics, the audit log; and options of lists and watches over HTTPS. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
+import { connect } from 'node:tls'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -40,6 +41,37 @@ const status = async (query: string): Promise<unknown> => {
   const { code, text } = await get(`${MAPS}?${query}`)
   return [code, (JSON.parse(text.split('\n')[0] ?? '') as { message?: string }).message]
 }
+
+describe('a body that is refused', () => {
+  /** Sends a request's head and as much of the body as `sends` says; resolves with what came back once an answer is whole, or the connection is closed. */
+  async function raw(head: string, sends: readonly Buffer[], next = ''): Promise<string> {
+    const { certPem, keyPem } = await cluster.credentials('admin', ['system:masters'])
+    const { port } = new URL(cluster.url)
+    const socket = connect({ host: '127.0.0.1', port: Number(port), ca: cluster.ca.certPem, cert: certPem, key: keyPem })
+    let text = ''
+    const answers = (): number => text.match(/^HTTP\/1\.1 (?!100)/gm)?.length ?? 0
+    const closed = new Promise<void>((resolve, reject) => { socket.once('close', () => resolve()).once('error', reject) })
+    const answered = new Promise<void>((resolve) => { socket.on('data', (d: Buffer) => { text += d.toString(); if (answers() === 1 && next !== '') { socket.write(next); next = '' } else if (answers() === 2) resolve() }) })
+    socket.write(head)
+    for (const part of sends) socket.write(part)
+    await Promise.race([answered, closed])
+    socket.destroy()
+    return text
+  }
+  const post = (length: number): string => `POST ${MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
+  const megabytes = (count: number): Buffer[] => Array.from({ length: count }, () => Buffer.alloc(1 << 20, 'x'))
+
+  it('for its size is taken to its end, so that the answer is read and the connection serves the next request', async () => {
+    const text = await raw(post(8 << 20), megabytes(8), `GET /livez HTTP/1.1\r\nHost: x\r\n\r\n`)
+    expect(text).toMatch(/^HTTP\/1\.1 413 [^]*"reason":"RequestEntityTooLarge"[^]*HTTP\/1\.1 200 OK\r\n[^]*ok$/)
+    expect(text.toLowerCase()).not.toContain('connection: close')
+  })
+  it('and never ends has the connection closed, after the answer', async () => {
+    const text = await raw(post(8 << 20), megabytes(1))
+    expect(text).toMatch(/^HTTP\/1\.1 413 [^]*"reason":"RequestEntityTooLarge"/)
+    expect(text.toLowerCase()).toContain('connection: close')
+  })
+})
 
 describe('health', () => {
   it('is whole, verbose, without some, or one check', async () => {
