@@ -103,7 +103,7 @@ export async function* readLog(request: LogRequest): AsyncGenerator<LogLine> {
   let offset = await startOffset(request)
   let rest: Buffer = Buffer.alloc(0)
   let last = 0
-  // A line read before the index knew of it must not look later than those after it.
+  // Marks that were dropped meanwhile must not make a line look earlier than those before it.
   const stamp = (at: number, line: Buffer): LogLine => { last = Math.max(last, request.index().timeAt(at, request.now())); return { time: rfc3339Nano(last), line } }
   while (!signal.aborted) {
     const ended = request.ended()
@@ -114,6 +114,8 @@ export async function* readLog(request: LogRequest): AsyncGenerator<LogLine> {
       if (offset < request.start()) { offset = await alignedAfter(path, request.start(), (await fileFacts(path))?.size ?? 0); rest = Buffer.alloc(0) }
       const block = await readAt(path, offset + rest.length, blockSize)
       if (block.length === 0 || signal.aborted) break
+      // Written since that look: it is told with the time that the index keeps, or who asks later for what came since would miss what follows.
+      if (offset + rest.length + block.length > request.index().end) await request.look()
       const data = rest.length > 0 ? Buffer.concat([rest, block]) : block
       const { lines, used } = cutLines(data)
       for (const line of lines) { yield stamp(offset, line); offset += line.length }
