@@ -9,7 +9,6 @@ import { startFakeCluster, type FakeCluster } from './fake-cluster.ts'
 import { loadProtobufEncoder } from './schema/protobuf-encode.ts'
 import { loadProtobuf, type ProtobufDecoder } from './schema/protobuf.ts'
 
-vi.setConfig({ testTimeout: 10_000 })
 const PROTOBUF = 'application/vnd.kubernetes.protobuf'
 let cluster: FakeCluster
 let agent: Agent
@@ -35,7 +34,7 @@ beforeAll(async () => {
     metadata: { name: 'gadgets.acme.example' },
     ...{ spec: { group: 'acme.example', scope: 'Namespaced', names: { plural: 'gadgets', kind: 'Gadget' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] } },
   })
-  await vi.waitFor(async () => expect((await ask(gadgets, 'application/json')).code).toBe(200))
+  await vi.waitFor(async () => expect((await ask(gadgets, 'application/json')).code).toBe(200), { timeout: 15_000 })
 })
 afterAll(() => cluster.close())
 

@@ -100,6 +100,8 @@ export class NamespaceHarness {
   }
 
   async #make(namespace: Namespace): Promise<void> {
+    // Of an interrupted run whose process had this number.
+    await run(['ip', 'netns', 'del', namespace.name])
     await runOk(['ip', 'netns', 'add', namespace.name])
     this.#made.push(namespace.name)
   }

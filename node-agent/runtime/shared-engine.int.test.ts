@@ -86,11 +86,11 @@ describe('containerd that is killed while it creates a task', () => {
   let engine: Daemon
   let [folder, path] = ['', process.env.PATH ?? '']
   const slow = (): string => join(folder, 'slow')
-  /** A runc that takes its time to create while the file `slow` is there, and then fails. */
+  /** A runc that creates nothing while the file `slow` is there, and then fails. */
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bramble-runc-'))
     const real = (await runOk(['which', 'runc'])).toString().trim()
-    await writeFile(join(folder, 'runc'), `#!/bin/sh\ncase "$*" in *" create "*) if [ -e '${slow()}' ]; then mktemp '${folder}/asked-XXXXXX'; sleep 1; exit 1; fi;; esac\nexec ${real} "$@"\n`, { mode: 0o755 })
+    await writeFile(join(folder, 'runc'), `#!/bin/sh\ncase "$*" in *" create "*) if [ -e '${slow()}' ]; then mktemp '${folder}/asked-XXXXXX'; while [ -e '${slow()}' ]; do sleep 0.1; done; exit 1; fi;; esac\nexec ${real} "$@"\n`, { mode: 0o755 })
     process.env.PATH = `${folder}:${path}`
     engine = await startContainerd()
   })
@@ -127,14 +127,14 @@ describe('containerd that is killed while it creates a task', () => {
     expect((await runtime.list()).containers.map((c) => [c.id, c.state])).toEqual([[made.id, 'running']])
     expect(await start(runtime, served.id)).toEqual(made)
     await runtime.removeSandbox(deleted.id)
-    await eventually('the shim that served nothing is gone', async () => (await shimsOf(engine)).length === 1, 10_000)
+    await eventually('the shim that served nothing is gone', async () => (await shimsOf(engine)).length === 1)
     // An agent that comes after finds it under its name.
     await runtime.close()
     const again = driver()
     expect((await start(again, served.id)).id).toBe(made.id)
     await again.removeSandbox(served.id)
     expect(await containersIn(engine, namespace)).toEqual([])
-    await eventually('no shim is left', async () => (await shimsOf(engine)).length === 0, 10_000)
+    await eventually('no shim is left', async () => (await shimsOf(engine)).length === 0)
     await again.close()
   })
 })

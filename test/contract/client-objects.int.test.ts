@@ -22,7 +22,7 @@ beforeAll(async () => {
   await config.makeApiClient(CoreV1Api).createNamespacedServiceAccount({ namespace, body: { metadata: { name: 'default' } } })
   // Past the client, which writes `x-kubernetes-` fields under names of its own.
   await cluster.admin.create(customResourceDefinitionRef, widgetDefinition as never)
-  await vi.waitFor(() => { expect(cluster.api.registry.find('fuzz.example.com', 'v1', 'widgets')).toBeDefined() })
+  await vi.waitFor(() => { expect(cluster.api.registry.find('fuzz.example.com', 'v1', 'widgets')).toBeDefined() }, { timeout: 15_000 })
 })
 afterAll(() => cluster.close())
 

@@ -120,7 +120,7 @@ describe('a watch', () => {
 
   it('ends when its time is over, after a bookmark of the present', async () => {
     const { metadata } = await make('a')
-    const { seen, ended } = await watch({ resourceVersion: metadata?.resourceVersion ?? '', allowWatchBookmarks: true, timeoutSeconds: 3 })
+    const { seen, ended } = await watch({ resourceVersion: metadata?.resourceVersion ?? '', allowWatchBookmarks: true, timeoutSeconds: 8 })
     const other = await core.createNamespacedConfigMap({ namespace: 'default', body: { metadata: { name: namespace } } })
     const bookmark = await seen.take()
     expect(bookmark).toMatchObject({ type: 'BOOKMARK', object: { kind: 'ConfigMap', metadata: {} } })

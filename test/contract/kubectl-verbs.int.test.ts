@@ -128,7 +128,7 @@ describe.each(contractKubectls)('kubectl $version', (binary) => {
     expect(await revisions()).toBe(before)
     expect(await kubectl.run('rollout resume deploy/web')).toBe('deployment.apps/web resumed\n')
     await eventually('a new revision', async () => await revisions() === before + 1)
-    expect(await kubectl.run(['rollout', 'history', 'deploy/web', `--revision=${await value('deploy web', '.metadata.annotations.deployment\\.kubernetes\\.io/revision')}`])).toMatch(/Image:\s+i:3/)
+    await eventually('it is the present one', async () => /Image:\s+i:3/.test(await kubectl.run(['rollout', 'history', 'deploy/web', `--revision=${await value('deploy web', '.metadata.annotations.deployment\\.kubernetes\\.io/revision')}`])))
     expect(await kubectl.run('rollout undo deploy/web')).toBe('deployment.apps/web rolled back\n')
     await eventually('the image of before', async () => await value('deploy web', '.spec.template.spec.containers[0].image') === 'i:2')
     expect(await kubectl.run('rollout restart deploy/web')).toBe('deployment.apps/web restarted\n')

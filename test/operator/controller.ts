@@ -56,7 +56,7 @@ function queue(b: Backup): void {
   }).catch((e: unknown) => { console.error(e); process.exit(1) })
 }
 
-await lead(config, { namespace: 'operators', name: 'backup-operator', identity, leaseDuration: 3 }, (why) => { console.error('lost the lead', why); process.exit(1) })
+await lead(config, { namespace: 'operators', name: 'backup-operator', identity, leaseDuration: 9 }, (why) => { console.error('lost the lead', why); process.exit(1) })
 console.log('leading')
 const informer = makeInformer<KubernetesObject>(config, `/apis/${group}/v1/${plural}`, async () => await custom.listClusterCustomObject({ group, version: 'v1', plural }) as KubernetesListObject<KubernetesObject>)
 informer.on('add', (b) => queue(b as unknown as Backup))

@@ -71,7 +71,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-const planned = (name: string): Promise<string> => kubectl.run(['wait', '--for=jsonpath={.status.phase}=Planned', `backups/${name}`, '--timeout=30s'])
+const planned = (name: string): Promise<string> => kubectl.run(['wait', '--for=jsonpath={.status.phase}=Planned', `backups/${name}`, '--timeout=60s'])
 
 describe('an operator', () => {
   it('serves what is made in either version, and one of its controllers leads', async () => {

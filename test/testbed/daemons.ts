@@ -103,17 +103,21 @@ async function daemon(options: { name: string; dir: string; argv: readonly strin
  * unmounts what is mounted in it. runc's state and cgroups lie outside of the folder: left there, the next container of the name could not start.
  */
 async function sweep(dir: string): Promise<void> {
+  const killed: number[] = []
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
     const args = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
     if (!args.includes('containerd-shim') || !args.includes(`${dir}/`)) continue
-    for (const child of await childrenOf(name)) killQuietly(child)
-    killQuietly(Number(name))
+    const pids = [...await childrenOf(name), Number(name)]
+    for (const pid of pids) killQuietly(pid)
+    killed.push(...pids)
     const argv = args.split('\0')
     const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? ''
     const [namespace, id] = [after('-namespace'), after('-id')]
     if (namespace && id) await run(['runc', '--root', `/run/containerd/runc/${namespace}`, 'delete', '--force', id])
   }
+  // What they had open can be taken away then.
+  await Promise.all(killed.map(gone))
   await unmountUnder(dir)
 }
 
@@ -127,7 +131,11 @@ async function allChildrenOf(pid: number): Promise<number[]> {
 
 /** Nobody tells of the end of a process that is not ours: looked for. */
 async function gone(pid: number): Promise<void> {
-  for (let i = 0; i < 500 && !/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State: Z')); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  const deadline = performance.now() + 30_000
+  while (!/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State: Z'))) {
+    if (performance.now() > deadline) throw new Error(`process ${pid} was killed and does not end`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 }
 
 function killQuietly(pid: number): void {

@@ -1,5 +1,5 @@
 /** A link to a registry that breaks as a mobile one does: blobs come slowly, stop, or are cut off after so many bytes. Counts what went over it. */
-import { createServer, request as httpRequest, type ServerResponse } from 'node:http'
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
 export interface FlakyLink {
@@ -58,8 +58,7 @@ export async function openFlakyLink(to: { host: string; port: number; listen?: s
     }
     res.end()
   }
-  const server = createServer((req, res) => {
-    void link.onRequest()
+  const forward = (req: IncomingMessage, res: ServerResponse): void => {
     req.pipe(httpRequest({ host: to.host, port: to.port, path: req.url, method: req.method, headers: req.headers, agent: false }, (answer) => {
       res.writeHead(answer.statusCode ?? 500, answer.headers)
       answer.on('error', () => res.destroy())
@@ -69,7 +68,8 @@ export async function openFlakyLink(to: { host: string; port: number; listen?: s
       res.on('close', () => answer.destroy())
       send(answer, res).catch(() => res.destroy())
     })).on('error', () => res.destroy())
-  })
+  }
+  const server = createServer((req, res) => { link.onRequest().then(() => forward(req, res), () => res.destroy()) })
   server.on('connection', (s: Socket) => { sockets.add(s); s.on('error', () => undefined); s.once('close', () => sockets.delete(s)) })
   await new Promise<void>((resolve) => server.listen(0, to.listen ?? '127.0.0.1', resolve))
   link.port = (server.address() as AddressInfo).port

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import type { Duplex } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { APIService } from '../../../shared/api/apiregistration-v1.ts'
 import { refs } from '../../../shared/api/refs.ts'
 import { writeKubeconfig } from '../../../shared/client/kubeconfig.ts'
@@ -15,8 +15,6 @@ import { kubectls } from '../../../test/testbed/kubectl.ts'
 import { startFakeCluster, type FakeCluster } from '../fake-cluster.ts'
 import { apiServiceRef } from './aggregator.ts'
 import { GROUP, startFakeExtensionServer, type FakeExtensionServer } from './fake-extension-server.ts'
-
-vi.setConfig({ testTimeout: 10_000 })
 
 let cluster: FakeCluster
 let extension: FakeExtensionServer

@@ -37,9 +37,9 @@ it('a stream: asked for, begun, over', async () => {
   const [event, , socket] = await open('admin', ['system:masters'], 'exec')
   expect(event).toBe('upgrade')
   const common = { verb: 'get', user: { username: 'admin' }, objectRef: { resource: 'pods', subresource: 'exec', name: 'p', namespace: 'default' }, auditID: lines[0]?.auditID }
-  await vi.waitFor(() => expect(lines).toMatchObject([{ ...common, stage: 'RequestReceived' }, { ...common, stage: 'ResponseStarted', responseStatus: { code: 101 } }]))
+  await vi.waitFor(() => expect(lines).toMatchObject([{ ...common, stage: 'RequestReceived' }, { ...common, stage: 'ResponseStarted', responseStatus: { code: 101 } }]), { timeout: 15_000 })
   socket.end()
-  await vi.waitFor(() => expect(lines.slice(2)).toMatchObject([{ ...common, stage: 'ResponseComplete', responseStatus: { code: 101 }, annotations: { 'authorization.k8s.io/decision': 'allow' } }]))
+  await vi.waitFor(() => expect(lines.slice(2)).toMatchObject([{ ...common, stage: 'ResponseComplete', responseStatus: { code: 101 }, annotations: { 'authorization.k8s.io/decision': 'allow' } }]), { timeout: 15_000 })
 })
 
 it.each([
@@ -47,5 +47,5 @@ it.each([
 ] as const)('one %s, with what was said', async (_what, user, groups, subresource, code, said) => {
   const [event, { statusCode }] = await open(user, groups, subresource)
   expect([event, statusCode]).toEqual(['response', code])
-  await vi.waitFor(() => expect(lines).toMatchObject([{ stage: 'RequestReceived' }, { stage: 'ResponseComplete', user: { username: user }, responseStatus: { code, status: 'Failure', ...said } }]))
+  await vi.waitFor(() => expect(lines).toMatchObject([{ stage: 'RequestReceived' }, { stage: 'ResponseComplete', user: { username: user }, responseStatus: { code, status: 'Failure', ...said } }]), { timeout: 15_000 })
 })

@@ -71,7 +71,7 @@ describe('a token', () => {
     await cluster.admin.create(refs.Secret, { metadata: { name: 'old', namespace: 'default', annotations: { 'kubernetes.io/service-account.name': 'robot' } }, type: 'kubernetes.io/service-account-token', data: { token: Buffer.from(old).toString('base64') } })
     expect((await whoami(bearer(old))).code).toBe(201)
     const label = async (name: string) => (await cluster.admin.get(refs.Secret, { namespace: 'default', name: 'old' })).metadata.labels?.[`kubernetes.io/legacy-token-${name}`]
-    await vi.waitFor(async () => expect(await label('last-used')).toMatch(/^\d{4}-\d\d-\d\d$/))
+    await vi.waitFor(async () => expect(await label('last-used')).toMatch(/^\d{4}-\d\d-\d\d$/), { timeout: 15_000 })
     const mark = (value: string | null) => cluster.admin.patch(refs.Secret, { namespace: 'default', name: 'old' }, 'application/merge-patch+json', { metadata: { labels: { 'kubernetes.io/legacy-token-invalid-since': value } } })
     await mark('2026-01-01')
     expect((await whoami(bearer(old))).code).toBe(401)

@@ -58,7 +58,7 @@ beforeAll(async () => {
       conversion: { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${port}/convert`, caBundle: Buffer.from(cluster.ca.certPem).toString('base64') } } },
     },
   } as never)
-  await vi.waitFor(() => { expect(cluster.api.registry.find('web.example.com', 'v2', 'hosts')).toBeDefined() })
+  await vi.waitFor(() => { expect(cluster.api.registry.find('web.example.com', 'v2', 'hosts')).toBeDefined() }, { timeout: 15_000 })
 })
 afterAll(async () => {
   await cluster.close()

@@ -64,8 +64,8 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     const { certPem, keyPem } = await cluster.credentials('admin', ['system:masters'])
     writeFileSync(join(directory, 'config'), writeKubeconfig({ name: 'test', server: cluster.url, caPem: cluster.ca.certPem, user: 'admin', certPem, keyPem }))
     await kubectl('create -f -', definition)
-    await kubectl('wait --for=condition=Established crd/crontabs.stable.example.com --timeout=5s')
-  }, 30_000)
+    await kubectl('wait --for=condition=Established crd/crontabs.stable.example.com --timeout=60s')
+  })
   afterAll(async () => {
     await cluster.close()
     rmSync(directory, { recursive: true })
@@ -90,16 +90,16 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
     expect(await kubectl('get crontab mine --subresource=scale -o jsonpath={.status.replicas}')).toBe('2')
     expect(await kubectl('get all')).toContain('crontab.stable.example.com/mine')
     expect(await kubectl('api-resources --api-group=stable.example.com')).toMatch(/crontabs\s+ct\s+stable.example.com\/v1\s+true\s+CronTab/)
-  }, 30_000)
+  })
 
   it('refuses what the schema does not know where it is asked to be strict', async () => {
     await expect(kubectl('create --validate=strict -f -', tab('x', ', nope: 1').replace('mine', 'strict'))).rejects.toThrow('unknown field "spec.nope"')
     expect(await kubectl('apply --server-side -f -', tab('x').replace('mine', 'side'))).toContain('serverside-applied')
-  }, 30_000)
+  })
 
   it('deletes the definition and all with it', async () => {
     await kubectl('delete crd crontabs.stable.example.com --timeout=10s')
     // kubectl remembers what it discovered: the server is asked, and does not know.
     await expect(kubectl('get crontabs')).rejects.toThrow('the server could not find the requested resource')
-  }, 30_000)
+  })
 })

@@ -54,21 +54,22 @@ async function latencies(count: number): Promise<number[]> {
 it('a client that floods with lists does not keep another from its answers', async () => {
   const agent = agentOf(flood, 100)
   let over = false
-  let answered = 0
+  const waits: number[] = []
   const flooding = Array.from({ length: 100 }, async () => {
     // Selective, so that the server works for each and sends little: what waits is its time, not the line.
-    while (!over) { await call(agent, `${path}?labelSelector=none%3Dsuch`); answered++ }
+    while (!over) { const at = performance.now(); await call(agent, `${path}?labelSelector=none%3Dsuch`); waits.push(performance.now() - at) }
   })
   await latencies(5)
-  const before = answered
+  const before = waits.length
   const times = await latencies(30)
   over = true
   await Promise.all(flooding)
   agent.destroy()
   // The flood went on all the while, and 100 of its requests were always waiting.
-  expect(answered - before).toBeGreaterThan(30)
-  expect(times[15]).toBeLessThan(150)
-  expect(times.at(-1)).toBeLessThan(1000)
+  const theirs = waits.slice(before).sort((a, b) => a - b)
+  expect(theirs.length).toBeGreaterThan(30)
+  // In line behind the flood it would wait as long as the flood does.
+  expect(times[15]).toBeLessThan(theirs[theirs.length >> 1]! / 2)
 }, 60_000)
 
 it('a client whose bodies never end holds nobody up', async () => {

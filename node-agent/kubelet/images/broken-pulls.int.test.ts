@@ -67,7 +67,8 @@ describe('containerd alone', () => {
     const { result, events } = await pull(runtimes.containerd, String(size))
     expect(result, JSON.stringify([result, link, events])).toMatchObject({ ok: true })
     const ratio = (link.bytes - busyboxBytes) / (size * MiB)
-    expect(ratio).toBeLessThan(1.05)
+    // What was on its way at each of seven cuts comes again; all of it, would nothing be kept.
+    expect(ratio).toBeLessThan(1.5)
     expect(link.ranges).toBeGreaterThanOrEqual(7)
     expect(events.map((e) => e.split(' ')[0])).toEqual(['Pulling', 'Pulled'])
     expect(await leases()).toBe('')
@@ -75,7 +76,7 @@ describe('containerd alone', () => {
   })
 
   it('what an agent that was ended had downloaded is there for the next one', async () => {
-    link.rate = 40 * MiB
+    link.rate = 4 * MiB
     const killed = new AbortController()
     const first = pull(runtimes.containerd, '16', { signal: killed.signal, moved: () => { if (link.bytes > 8 * MiB) killed.abort(new Error('killed')) } })
     await expect(first).rejects.toThrow('killed')
@@ -83,9 +84,10 @@ describe('containerd alone', () => {
     runtimes.containerd = containerd(engines.containerd)
     // Whatever containerd collects, it collects now.
     await runOk(['ctr', '--address', engines.containerd.address, '-n', 'pull', 'content', 'prune', 'references'])
+    link.rate = 0
     const { result } = await pull(runtimes.containerd, '16')
     expect(link.ranges).toBe(1)
-    expect(link.bytes / (16 * MiB)).toBeLessThan(1.2)
+    expect(link.bytes / (16 * MiB)).toBeLessThan(1.4)
     // Not even that of the `ctr` that was killed: a removed image gives its room back at once.
     expect(await leases()).toBe('')
     await runtimes.containerd.removeImage(idOf(result))
@@ -106,7 +108,7 @@ describe('docker alone', () => {
 describe.each(['containerd', 'docker'] as const)('%s', (name) => {
   it('a pull that stands still is cut off, and gone on with', async () => {
     link.stallAfter = 4 * MiB
-    const pulling = pull(runtimes[name], '16', { stallAfter: 1500, clock: systemClock, moved: () => { if (link.bytes >= 4 * MiB) link.stallAfter = 0 } })
+    const pulling = pull(runtimes[name], '16', { stallAfter: 5000, clock: systemClock, moved: () => { if (link.bytes >= 4 * MiB) link.stallAfter = 0 } })
     const { result } = await pulling
     expect(result, JSON.stringify([result, link])).toMatchObject({ ok: true })
     expect(link.requests).toBeGreaterThan(2)
@@ -116,11 +118,12 @@ describe.each(['containerd', 'docker'] as const)('%s', (name) => {
   it('a slow pull tells how far it is', async () => {
     link.rate = 8 * MiB
     const { result, events } = await pull(runtimes[name], '16', { tellEvery: 200 })
-    const told = events.flatMap((e) => /^Pulling Pulling image "127[^"]+": ([\d.]+) MiB of ([\d.]+) MiB \((\d+) %\)$/.exec(e)?.slice(1).map(Number) ?? [])
-    expect(told.length).toBeGreaterThanOrEqual(9)
-    expect(told.length).toBeLessThanOrEqual(30)
-    expect(told.filter((_, i) => i % 3 === 1).every((total) => total > 15 && total < 18)).toBe(true)
-    const percents = told.filter((_, i) => i % 3 === 2)
+    const told = events.map((e) => /^Pulling Pulling image "127[^"]+": ([\d.]+) MiB of ([\d.]+) MiB \((\d+) %\)$/.exec(e)?.slice(1).map(Number) ?? []).filter((n) => n.length > 0)
+    expect(told.length).toBeLessThanOrEqual(10)
+    // Of the small layer it may be told before the size of the large one is known.
+    const whole = told.filter(([, total]) => total! > 15 && total! < 18)
+    expect(whole.length).toBeGreaterThanOrEqual(3)
+    const percents = whole.map(([, , percent]) => percent!)
     expect(percents).toEqual(percents.toSorted((a, b) => a - b))
     await runtimes[name].removeImage(idOf(result))
   })

@@ -65,7 +65,7 @@ describe('gRPC', () => {
     const probe = (service: string, timeout = 2000) => grpcProbe({ host: '127.0.0.1', port, service }, timeout)
     expect(await probe('x')).toEqual({ ok: false, output: 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service' })
     expect(await probe('lost')).toEqual({ ok: false, output: 'error: health rpc probe failed: rpc error: code = NotFound desc = unknown service' })
-    expect(await probe('slow', 200)).toEqual({ ok: false, output: 'timeout: health rpc did not complete within 0.2s' })
+    expect(await probe('slow', 1000)).toEqual({ ok: false, output: 'timeout: health rpc did not complete within 1s' })
     const closed = await closedPort()
     expect(await grpcProbe({ host: '127.0.0.1', port: closed, service: '' }, 1000)).toEqual({ ok: false, output: `error: failed to connect service at "127.0.0.1:${closed}": dial tcp 127.0.0.1:${closed}: connect: connection refused` })
     const http1 = await listening(createHttp((_, res) => res.end('no')))

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { RuntimeError, type RuntimeEvent } from '../runtime.ts'
-import { never, sandboxSpec, type World } from './world.ts'
+import { never, sandboxSpec, untilReady, type World } from './world.ts'
 
 export function lifecycle({ kind, fixture, rt, spec, pod, ended, succeeds }: World): void {
   test('a pod comes, runs a container, and goes without a trace', async () => {
@@ -67,9 +67,9 @@ export function lifecycle({ kind, fixture, rt, spec, pod, ended, succeeds }: Wor
   }))
 
   test('stopping asks first and kills after the grace', () => pod({}, async (s) => {
-    const polite = await rt().startContainer(s.id, spec({ name: 'polite', command: ['sh', '-c', 'trap "exit 42" TERM; while :; do sleep 0.05; done'] }), never)
+    const polite = await rt().startContainer(s.id, spec({ name: 'polite', command: ['sh', '-c', 'trap "exit 42" TERM; touch /ready; while :; do sleep 0.05; done'] }), never)
     const deaf = await rt().startContainer(s.id, spec({ name: 'deaf', command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'] }), never)
-    if (kind === 'engine') await succeeds(polite.id, ['true'])
+    if (kind === 'engine') await succeeds(polite.id, untilReady)
     await Promise.all([rt().stopContainer(polite.id, 10_000), rt().stopContainer(deaf.id, 300)])
     expect((await rt().inspect(polite.id))?.exitCode).toBe(42)
     expect((await rt().inspect(deaf.id))?.exitCode).toBe(137)

@@ -27,6 +27,17 @@ export function logs({ rt, spec, pod, ended, logOf, succeeds }: World): void {
     })
   })
 
+  test('of a container that has ended the log is whole as soon as its end is told', async () => {
+    await pod({}, async (s) => {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const wanted = spec({ attempt, command: ['sh', '-c', 'seq 1 50000; exit 1'] })
+        const c = await rt().startContainer(s.id, wanted, never)
+        await ended(c.id)
+        expect((await logOf(c, wanted.logPath, { tailLines: 1 })).map((l) => l.line.toString())).toEqual(['50000\n'])
+      }
+    })
+  })
+
   test('following ends when the reader leaves', async () => {
     await pod({}, async (s) => {
       const wanted = spec({ command: ['sh', '-c', 'echo one; sleep 1000'] })
@@ -43,12 +54,12 @@ export function execs({ rt, spec, pod }: World): void {
   test('a program in a container: output apart, exit code, limits, time out', async () => {
     await pod({}, async (s) => {
       const c = await rt().startContainer(s.id, spec({ env: [{ name: 'FROM', value: 'spec' }] }), never)
-      const r = await rt().execSync(c.id, ['sh', '-c', 'echo "out $FROM $0"; echo err >&2; exit 3', '$(x) y'], 5000, 1000)
+      const r = await rt().execSync(c.id, ['sh', '-c', 'echo "out $FROM $0"; echo err >&2; exit 3', '$(x) y'], 30_000, 1000)
       expect({ ...r, stdout: r.stdout.toString(), stderr: r.stderr.toString() }).toEqual({ exitCode: 3, stdout: 'out spec $(x) y\n', stderr: 'err\n', timedOut: false })
-      expect((await rt().execSync(c.id, ['sh', '-c', 'yes | head -c 100000'], 5000, 10)).stdout).toHaveLength(10)
-      expect(await rt().execSync(c.id, ['/none'], 5000, 1000)).toMatchObject({ exitCode: expect.toSatisfy((n: number) => n === 126 || n === 127), timedOut: false })
+      expect((await rt().execSync(c.id, ['sh', '-c', 'yes | head -c 100000'], 30_000, 10)).stdout).toHaveLength(10)
+      expect(await rt().execSync(c.id, ['/none'], 30_000, 1000)).toMatchObject({ exitCode: expect.toSatisfy((n: number) => n === 126 || n === 127), timedOut: false })
       expect(await rt().execSync(c.id, ['sleep', '77'], 300, 1000)).toMatchObject({ timedOut: true })
-      expect((await rt().execSync(c.id, ['ps', '-o', 'args'], 5000, 10_000)).stdout.toString()).not.toContain('sleep 77')
+      expect((await rt().execSync(c.id, ['ps', '-o', 'args'], 30_000, 10_000)).stdout.toString()).not.toContain('sleep 77')
       await expect(rt().execSync('nothing', ['true'], 1000, 10)).rejects.toMatchObject({ code: 'not-found' })
     })
   })

@@ -1,6 +1,6 @@
 /** Agent and engine die, and what is somebody else's stays. */
 import { expect, test } from 'vitest'
-import { never, type World } from './world.ts'
+import { never, untilReady, type World } from './world.ts'
 
 export function survival({ fixture, rt, spec, pod, ended, logOf, succeeds }: World): void {
   test('a new driver adopts everything, and learns what ended meanwhile', async () => {
@@ -10,8 +10,8 @@ export function survival({ fixture, rt, spec, pod, ended, logOf, succeeds }: Wor
       const lives = await rt().startContainer(s.id, wanted, never)
       const done = await rt().startContainer(s.id, spec({ name: 'done', command: ['sh', '-c', 'exit 3'] }), never)
       await ended(done.id)
-      const dies = await rt().startContainer(s.id, spec({ name: 'dies', command: ['sh', '-c', 'trap "exit 9" TERM; while :; do sleep 0.05; done'] }), never)
-      await succeeds(dies.id, ['true'])
+      const dies = await rt().startContainer(s.id, spec({ name: 'dies', command: ['sh', '-c', 'trap "exit 9" TERM; touch /ready; while :; do sleep 0.05; done'] }), never)
+      await succeeds(dies.id, untilReady)
       const killed = fixture().restartAgent!()
       process.kill(dies.pid!, 'SIGTERM')
       await killed

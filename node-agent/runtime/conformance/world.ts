@@ -31,6 +31,9 @@ export function sandboxSpec(over: Partial<SandboxSpec> = {}): SandboxSpec {
 /** What is observed from inside a container, or of its log's bytes, is asked of engines only; a fake has no inside. */
 export type Kind = 'engine' | 'fake'
 
+/** For a program that makes `/ready` once it handles its signals. */
+export const untilReady = ['sh', '-c', 'until [ -e /ready ]; do sleep 0.05; done'] as const
+
 export interface World {
   readonly kind: Kind
   readonly fixture: () => Fixture
@@ -76,7 +79,7 @@ export function worldOf(kind: Kind, fixture: () => Fixture): World {
     return lines
   }
   const succeeds = async (containerId: string, argv: readonly string[]): Promise<void> => {
-    const { exitCode, timedOut, stderr } = await rt().execSync(containerId, argv, 10_000, 1000)
+    const { exitCode, timedOut, stderr } = await rt().execSync(containerId, argv, 30_000, 1000)
     if (exitCode !== 0 || timedOut) throw new Error(`${argv.join(' ')} in ${containerId} ended with ${exitCode}${timedOut ? ' after its time' : ''}: ${stderr.toString()}`)
   }
   const outputOf = async (s: Sandbox, over: Partial<ContainerSpec>, begun?: (c: Container) => Promise<void>): Promise<{ c: Container; text: string }> => {

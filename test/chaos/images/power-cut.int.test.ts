@@ -133,7 +133,7 @@ describe.each(engines)('%s', (name, startEngine, drive, imagesOf) => {
     ['acknowledged', async ({ reference }) => { expect(await ensure(reference)).toMatchObject({ ok: true }) }],
   ]
 
-  it(`starts no container from what a cut has damaged, and needs no registry for what was acknowledged (seed ${seed}, ${rounds} rounds)`, { timeout: 60_000 + 60_000 * rounds }, async () => {
+  it(`starts no container from what a cut has damaged, and needs no registry for what was acknowledged (seed ${seed}, ${rounds} rounds)`, { timeout: 180_000 + 120_000 * rounds }, async () => {
     const random = seeded(seed)
     const tally = { cuts: 0, lost: 0, damaged: 0 }
     for (let round = 0; round < rounds; round++) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, statSync, watch } from 'node:fs'
+import { closeSync, openSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HistoryEvent } from '../../model/store-model.ts'
@@ -11,12 +11,14 @@ export interface Kill {
   readonly after: number
 }
 
-async function firstWords(told: string, ended: AbortSignal): Promise<void> {
+/** Resolves when the first write is acknowledged, or the process has ended. */
+async function firstAnswer(told: string, ended: AbortSignal): Promise<void> {
+  const answered = (): boolean => readFileSync(told, 'utf8').includes('"at":"ok"')
   const abort = new AbortController()
   const changes = watch(told, { signal: AbortSignal.any([abort.signal, ended]) })
-  const grown = new Promise<void>((resolve) => { changes.on('change', () => { if (statSync(told).size > 0) resolve() }); ended.addEventListener('abort', () => resolve(), { once: true }) })
+  const grown = new Promise<void>((resolve) => { changes.on('change', () => { if (answered()) resolve() }); ended.addEventListener('abort', () => resolve(), { once: true }) })
   changes.on('error', (e: Error) => { if (e.name !== 'AbortError') throw e })
-  if (statSync(told).size === 0) await grown
+  if (!answered() && !ended.aborted) await grown
   abort.abort()
 }
 
@@ -35,7 +37,7 @@ export async function runTraffic(options: { database: string; told: string; seed
   if (kill !== undefined) {
     const ended = new AbortController()
     child.once('exit', () => ended.abort())
-    if (kill.from === 'traffic') await firstWords(told, ended.signal)
+    if (kill.from === 'traffic') await firstAnswer(told, ended.signal)
     await sleep(kill.after)
     child.kill('SIGKILL')
   }

@@ -81,7 +81,7 @@ describe.each(drivers)('%s', (name, make) => {
   /** What a container of the image finds in a file. */
   const sees = async (image: string, file: string): Promise<string> => {
     const c = await pod(image, ['sleep', '100'])
-    const { stdout } = await d.runtime.execSync(c.id, ['sha256sum', file], 10_000, 1000)
+    const { stdout } = await d.runtime.execSync(c.id, ['sha256sum', file], 30_000, 1000)
     await d.runtime.removeSandbox(c.sandbox)
     return stdout.toString().split(' ')[0]!
   }
@@ -120,7 +120,7 @@ describe.each(drivers)('%s', (name, make) => {
     expect(fetched.size).toBe(name === 'containerd' ? 0 : 2)
     expect(await sees(id, '/a1/noise')).toBe(whole)
     expect((await d.runtime.inspect(other.id))?.state).toBe('running')
-    expect((await d.runtime.execSync(other.id, ['sha256sum', '/b1/noise'], 10_000, 1000)).exitCode).toBe(0)
+    expect((await d.runtime.execSync(other.id, ['sha256sum', '/b1/noise'], 30_000, 1000)).exitCode).toBe(0)
     expect((await d.runtime.image(a))?.id).toBe(id)
     expect((await d.runtime.images()).length).toBe(known)
     // Whole, and known to be: not a second time in this boot, nor after an orderly end.
