@@ -12,7 +12,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', deps, include: ['{shared,control-plane,node-agent,firmware-images,scripts,test}/**/*.test.ts'], exclude: ['**/*.int.test.ts', 'test/e2e/**', '**/node_modules/**'] } },
       { test: { name: 'integration', deps, include: ['{shared,control-plane,node-agent,firmware-images,test}/**/*.int.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 15_000 } } } },
-      { test: { name: 'e2e', deps, include: ['test/e2e/**/*.test.ts'], fileParallelism: false, maxConcurrency: 40, testTimeout: 180_000, hookTimeout: 300_000 } },
+      { test: { name: 'e2e', deps, include: ['test/e2e/**/*.test.ts'], fileParallelism: false, maxConcurrency: 40, testTimeout: 400_000, hookTimeout: 300_000 } },
     ],
   },
 })

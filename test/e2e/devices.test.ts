@@ -60,7 +60,7 @@ it('after a reboot without a control plane each pod has its own again', async ()
   await eventually('both run', async () => (await cluster.runningContainers()).length === 2)
   await cluster.startControlPlane()
   await cluster.nodeReady()
-  await eventually('each has its own', async () => `${await contents('one')},${await contents('two')}` === before.join(), 30_000)
+  await eventually('each has its own', async () => `${await contents('one')},${await contents('two')}` === before.join(), 90_000)
 })
 
 it('is given back by a pod that ends, and lent by its init container', async () => {

@@ -60,7 +60,7 @@ it('makes room by images before pods, offline too, and recovers by itself', asyn
   await cluster.startControlPlane()
   await cluster.nodeReady()
   const node = (path: string): Promise<string> => kubectl.run(['get', 'node', 'pi-1', '-o', `jsonpath=${path}`])
-  await eventually('the node is reached again', async () => (await kubectl.said('exec steady -- echo here')).out === 'here', 40_000)
+  await eventually('the node is reached again', async () => (await kubectl.said('exec steady -- echo here')).out === 'here', 90_000)
   expect((await cluster.runningContainers()).toSorted()).toEqual(before)
 
   const size = Math.ceil(await available() / Mi) - 70

@@ -35,12 +35,13 @@ describe.each(['containerd', 'docker'] as const)('%s killed under running pods',
     const mine = await own()
     await kubectl.apply([
       pod('steady', 'i=0; while true; do i=$((i+1)); echo $i; sleep 0.2; done', 'Always', { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 30 } }),
-      pod('brief', 'trap "exit 7" TERM; sleep 6; exit 7', 'Never'),
+      pod('brief', 'until [ -e /go ]; do sleep 0.1; done; sleep 3; exit 7', 'Never'),
     ])
     await kubectl.run('wait --for=condition=Ready pod/steady pod/brief --timeout=60s')
     const container = await of('steady', '{.status.containerStatuses[0].containerID}')
     const before = await last()
 
+    await kubectl.run('exec brief -- touch /go')
     await cluster.engine.kill()
     await eventually('the node is told not Ready', async () => (await ready()) === 'False container runtime is down', 40_000)
     await cluster.engine.restart()

@@ -25,7 +25,7 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
     return items
   }
   const isReady = (p: Pods['items'][number]): boolean => p.status.containerStatuses?.every((c) => c.ready) ?? false
-  const pod = (name: string): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'm', image: testImage, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'] }] } })
+  const pod = (name: string, spec: object = {}): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { ...spec, terminationGracePeriodSeconds: 1, containers: [{ name: 'm', image: testImage, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'] }] } })
   const crash = async (): Promise<void> => { await cluster.engine.kill(); await cluster.engine.restart() }
   /** What is to be known of those that are not as they should be. */
   const lookAt = async (all: Pods['items']): Promise<string> => {
@@ -41,7 +41,7 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
   const clean = async (): Promise<void> => {
     if (runtime !== 'containerd') return
     let left: string[] = []
-    await eventually('nothing is left of pods that are gone', async () => { left = await leftovers(cluster, await pods(), seen); return left.length === 0 }, 20_000, 500).catch((e: Error) => { throw new Error(`${e.message}: ${left.join('; ')}`) })
+    await eventually('nothing is left of pods that are gone', async () => { left = await leftovers(cluster, await pods(), seen); return left.length === 0 }, 60_000, 500).catch((e: Error) => { throw new Error(`${e.message}: ${left.join('; ')}`) })
   }
 
   it('brings every pod up once, whenever it is killed', async () => {
@@ -55,7 +55,7 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
     await eventually('the exec runs', async () => (await kubectl.said('exec p0 -- ps -o args')).out.includes('! -e /end'))
     const before = await ids()
     await crash()
-    await eventually('exec works again', async () => (await kubectl.said('exec p0 -- echo here')).out === 'here', 30_000)
+    await eventually('exec works again', async () => (await kubectl.said('exec p0 -- echo here')).out === 'here', 60_000)
     expect(await ids()).toEqual(before)
     await kubectl.run('exec p0 -- touch /end')
     await session
@@ -71,16 +71,16 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
       await runOk(['ctr', '--address', cluster.engine.address, '-n', 'bramble', 'tasks', 'kill', '-s', 'SIGKILL', id])
       await run(['ctr', '--address', cluster.engine.address, '-n', 'bramble', 'containers', 'delete', id])
     }
-    await eventually('another runs', async () => { const c = await of('p1'); return c?.ready === true && c.containerID !== before?.containerID }, 30_000)
+    await eventually('another runs', async () => { const c = await of('p1'); return c?.ready === true && c.containerID !== before?.containerID }, 60_000)
     expect((await of('p1'))?.restartCount).toBe((before?.restartCount ?? 0) + 1)
     await settled('as many as before', count)
   })
 
   it('does what was asked for while it was away', async () => {
     await cluster.engine.kill()
-    await kubectl.apply([pod('n1'), pod('n2'), pod('n3')])
+    // Bound by name: the scheduler gives a node nothing that has been without its engine for a while.
+    await kubectl.apply(['n1', 'n2', 'n3'].map((name) => pod(name, { nodeName: 'pi-1' })))
     await kubectl.run('delete pod p1 p2 p3 --wait=false')
-    await eventually('the new are bound', async () => (await kubectl.run(['get', 'pods', 'n1', 'n2', 'n3', '-o', 'jsonpath={.items[*].spec.nodeName}'])) === 'pi-1 pi-1 pi-1')
     await cluster.engine.restart()
     await settled('the new run and the others are gone', count)
     expect((await pods()).map((p) => p.metadata.name).filter((n) => /^(n\d|p[123])$/.test(n)).toSorted()).toEqual(['n1', 'n2', 'n3'])
@@ -89,7 +89,7 @@ describe.each(['containerd', 'docker'] as const)('%s killed at work', (runtime) 
 
   it('takes every pod down once', async () => {
     await kubectl.run('delete pod --all --wait=false')
-    await eventually('some are gone', async () => (await pods()).length < count - 2, 30_000)
+    await eventually('some are gone', async () => (await pods()).length < count - 2, 60_000)
     await crash()
     await settled('none is left', 0)
     if (runtime === 'docker') expect((await runOk(['docker', '-H', cluster.engine.address, 'ps', '--all', '-q'])).toString()).toBe('')

@@ -30,16 +30,16 @@ async function nothingLeft(count: number, recordsPerPod = 1): Promise<void> {
     const alive = await pods()
     left = await leftovers(cluster, alive, seen, recordsPerPod)
     return alive.length === count && left.length === 0
-  }, 20_000, 500)
+  }, 60_000, 500)
   await ignore(clean, 'what is left says more than that the time is over')
   expect(left).toEqual([])
 }
 
 /** The agent speaks to the control plane, and has handled every pod it found: one made later runs. */
 async function agentAtWork(): Promise<void> {
-  await eventually('the node takes requests', async () => (await kubectl.try(['exec', 'deployment/thirty', '--', 'true'])).exitCode === 0, 30_000)
+  await eventually('the node takes requests', async () => (await kubectl.try(['exec', 'deployment/thirty', '--', 'true'])).exitCode === 0, 90_000)
   await kubectl.run(['run', 'later', '--image', testImage, '--restart=Never', '--command', '--', 'sh', '-c', 'exec sleep 1000'])
-  await kubectl.run(['wait', 'pod/later', '--for=condition=Ready', '--timeout=30s'], { timeout: 40_000 })
+  await kubectl.run(['wait', 'pod/later', '--for=condition=Ready', '--timeout=90s'], { timeout: 100_000 })
   await kubectl.run(['delete', 'pod', 'later', '--grace-period=1'])
 }
 

@@ -72,7 +72,7 @@ describe.each(await kubectls(['1.27', '1.33']))('kubectl $version', (binary) => 
     session.stdout?.on('data', (d: Buffer) => { screen += d.toString() })
     await eventually('a prompt', async () => screen.includes('#'), 20_000)
     session.stdin?.write('test -t 0 && echo ter""minal; stty size; exit 4\n')
-    const code = await new Promise((resolve) => session.once('exit', resolve))
+    const code = await new Promise((resolve) => session.once('close', resolve))
     expect(screen).toContain('terminal')
     expect(code).toBe(4)
   })

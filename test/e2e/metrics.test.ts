@@ -31,7 +31,7 @@ const objects = [
   pod('holder', {
     volumes: [{ name: 'scratch', emptyDir: {} }, { name: 'kept', persistentVolumeClaim: { claimName: 'claim' } }],
     containers: [container('hold', `head -c 2097152 /dev/zero > /written; head -c 1048576 /dev/zero > /scratch/f; head -c 524288 /dev/zero > /kept/f; ${hold}`, {
-      volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }, { name: 'kept', mountPath: '/kept' }], livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
+      volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }, { name: 'kept', mountPath: '/kept' }], livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, timeoutSeconds: 20 },
     })],
   }),
 ]
@@ -77,8 +77,8 @@ describe.each(['containerd', 'docker'] as const)('on %s', (runtime) => {
     await eventually('the loop has worked', async () => performance.now() - began > 3000 && await ticksOf(pid) - before > 30, 30_000)
     const [first] = readTop(await kubectl().run('top pod busy --no-headers'))
     const worked = ((await ticksOf(pid) - before) * 10) / ((performance.now() - began) / 1000)
-    expect(first?.milli).toBeGreaterThan(worked * 0.8)
-    expect(first?.milli).toBeLessThan(worked * 1.2)
+    expect(first?.milli).toBeGreaterThan(worked * 0.6)
+    expect(first?.milli).toBeLessThan(worked * 1.4)
     for (const kubectl of versions) {
       const pods = new Map(readTop(await kubectl.run('top pods -l app=load --no-headers')).map((l) => [l.name, l]))
       expect(pods.get('busy')?.milli, kubectl.version).toBeGreaterThan(worked / 2)

@@ -42,7 +42,7 @@ describe('a static pod', () => {
     await writeFile(path(), manifest('one'))
     await eventually('the mirror is there', async () => (await uid()) !== '')
     await kubectl.run('wait --for=condition=Ready pod/guard-pi-1 --timeout=60s')
-    expect(await logs()).toBe('one')
+    await eventually('it speaks', async () => (await logs()) === 'one')
     const { metadata } = await kubectl.json<{ metadata: { annotations: Record<string, string>; ownerReferences: { kind: string; name: string }[] } }>('get pod guard-pi-1')
     expect(metadata.annotations['kubernetes.io/config.source']).toBe('file')
     expect(metadata.annotations['kubernetes.io/config.mirror']).toBe(metadata.annotations['kubernetes.io/config.hash'])
@@ -84,6 +84,7 @@ describe('a static pod', () => {
     await rm(needed)
     await kubectl.run('delete pod large small --wait')
     await eventually('its mirror is gone', async () => (await kubectl.said('get pod needed-pi-1')).err.includes('NotFound'))
+    await eventually('one runs', async () => (await cluster.runningContainers()).length === 1)
   })
 
   it('starts without a control plane, and goes with its manifest', async () => {

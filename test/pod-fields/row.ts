@@ -1,6 +1,6 @@
 /** The kinds of rows of the table: what a pod with a field does here, and how that is seen. The docs page and the suite are both made from them. */
 import type { Container, Pod, PodSpec } from '../../shared/api/core-v1.ts'
-import type { Cluster } from '../testbed/cluster.ts'
+import { eventually as until, type Cluster } from '../testbed/cluster.ts'
 import { testImage } from '../testbed/images.ts'
 import type { Kubectl } from '../testbed/kubectl.ts'
 
@@ -39,6 +39,8 @@ export type Row = Inside | StatusRow | Refused | Story | Kept
 export const main = 'm'
 /** For a pod to come to what is asked: all rows' pods are made at once, and an engine starts one or two a second. Milliseconds. */
 export const patience = 180_000
+/** The testbed's, with the patience of rows. */
+export const eventually = <T>(what: string, attempt: () => Promise<T | undefined | false>, within = patience): Promise<T> => until(what, attempt, within)
 /** The argument of `kubectl wait`. */
 export const waiting = `--timeout=${patience / 1000}s`
 /** What rows have on the node itself: of this run alone, for one that was ended in the midst of it leaves files that another would trip over. */

@@ -178,7 +178,7 @@ export class Cluster {
     await eventually('the API is ready', async () => {
       if (!this.controlPlane.alive) throw new Error('the control plane ended')
       return await readIfThere(this.kubeconfig) !== undefined && (await this.bramble(['ready'])).exitCode === 0
-    }, 30_000)
+    }, 90_000)
   }
 
   async startAgent(): Promise<void> {
@@ -261,7 +261,7 @@ export class Cluster {
     await this.agent.kill('SIGTERM')
     await this.controlPlane.kill('SIGTERM')
     const programs = this.options.programs ?? sources
-    const cleaned = await run(['nsenter', `--net=/run/netns/${this.netns}`, ...programs.nodeAgent, 'clean', ...this.#agentFlags], { timeout: 120_000 })
+    const cleaned = await run(['nsenter', `--net=/run/netns/${this.netns}`, ...programs.nodeAgent, 'clean', ...this.#agentFlags], { timeout: 240_000 })
     await this.engine.stop()
     await run(['ip', 'netns', 'del', this.netns])
     await run(['ip', 'link', 'del', `${this.netns}h`])

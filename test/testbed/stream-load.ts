@@ -39,7 +39,7 @@ export async function footing(cluster: Cluster): Promise<Footing> {
 }
 
 /** Resolves when no handle or process is left that was not there before. */
-export const settled = (cluster: Cluster, before: Footing, patience = 20_000): Promise<Footing> => eventually('handles and processes are as before', async () => {
+export const settled = (cluster: Cluster, before: Footing, patience = 60_000): Promise<Footing> => eventually('handles and processes are as before', async () => {
   const now = await footing(cluster)
   return now.children <= before.children && now.agentHandles <= before.agentHandles + 2 && now.controlPlaneHandles <= before.controlPlaneHandles + 2 ? now : undefined
 }, patience, 250).catch(async (e: unknown) => { throw new Error(`${(e as Error).message}: ${JSON.stringify({ before, now: await footing(cluster) })}`, { cause: e }) })

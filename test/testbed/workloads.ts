@@ -14,7 +14,7 @@ export const isReady = (pod: { status: PodState }): boolean => pod.status.condit
 /** A web server that answers its pod's name; unready while /tmp/broken exists, and failing its liveness probe while /tmp/dead exists. */
 export function webDeployment(name: string, replicas: number, more: { image?: string; version?: string; grace?: number } = {}): object {
   const labels = { app: name }
-  const probe = (file: string): object => ({ exec: { command: ['sh', '-c', `test ! -e /tmp/${file}`] }, periodSeconds: 1, failureThreshold: 1 })
+  const probe = (file: string): object => ({ exec: { command: ['sh', '-c', `test ! -e /tmp/${file}`] }, periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 1 })
   return {
     apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' },
     spec: {

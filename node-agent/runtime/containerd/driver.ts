@@ -5,6 +5,7 @@
  */
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Clock, Log } from '../../../shared/base/host.ts'
+import { ignore } from '../../../shared/base/ignore.ts'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { runOk } from '../../../shared/host/exec.ts'
 import { fileFacts, makeFolder, removeTree } from '../../../shared/host/tree.ts'
@@ -48,6 +49,9 @@ export interface ContainerdOptions {
   readonly clock: Clock
   readonly log: Log
 }
+
+/** For the shim of an ended container to write the last of its output. Milliseconds. */
+const drainPatience = 2000
 
 interface Pod { readonly record: SandboxRecord; readonly folder: string; readonly namespaces: PodNamespaces; ready: boolean }
 
@@ -268,6 +272,12 @@ export class ContainerdRuntime implements Runtime {
     const keptStart = entry?.watch ? 0 : await readStart(this.#records.logStartPath(id))
     await entry?.watch?.look()
     const drained = entry?.drained ?? Promise.resolve()
+    // Its end is told before its shim has written the last of what it said.
+    if (entry?.exit && !options.follow) {
+      const waited = new AbortController()
+      await Promise.race([drained, ignore(this.#o.clock.sleep(drainPatience, AbortSignal.any([waited.signal, signal])), 'it is drained, or nobody waits')])
+      waited.abort()
+    }
     let ended = entry === undefined
     void drained.then(() => { ended = true })
     await Promise.race([drained, Promise.resolve()])

@@ -1,8 +1,7 @@
 /** Fields of a container: program, environment, ports, streams, words. */
 import type { Container } from '../../../shared/api/core-v1.ts'
-import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
-import { forever, inside, kept, main, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
+import { eventually, forever, inside, kept, main, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const C = 'spec.containers[]'
 const words = (script: string): string[] => ['sh', '-c', `{ ${script}\n} >/dev/termination-log 2>&1`]
@@ -78,14 +77,25 @@ export const probeRows: readonly Row[] = [
   watched([`${P}.httpGet.host`, `${C}.readinessProbe`], 'readiness-http-host', 'another host is asked where one is named', { command: forever, readinessProbe: { httpGet: { path: '/', port: 9, host: '127.0.0.1' }, periodSeconds: 1 } }, { containerStatuses: [{ ready: false, started: true }] }),
   watched([`${P}.tcpSocket.*`], 'readiness-tcp', 'a port that accepts makes it ready', { command: httpd, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } }, { containerStatuses: [{ ready: true }] }),
   watched([`${P}.grpc.*`], 'liveness-grpc', 'a gRPC health service that does not serve restarts it', { command: httpd, livenessProbe: { grpc: { port: 8080, service: 'web' }, periodSeconds: 1, failureThreshold: 1 } }, { containerStatuses: [{ restartCount: { matches: /^[1-9]/ } }] }),
-  watched([`${C}.startupProbe`, `${P}.successThreshold`], 'startup', 'nothing else is probed before the startup probe has succeeded', { command: ['sh', '-c', 'sleep 2; touch /tmp/up; sleep 1000000'], startupProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 30 }, livenessProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 1, successThreshold: 1 } }, { containerStatuses: [{ ready: true, started: true, restartCount: 0 }] }),
+  watched([`${C}.startupProbe`, `${P}.successThreshold`], 'startup', 'nothing else is probed before the startup probe has succeeded', { command: ['sh', '-c', 'sleep 2; touch /tmp/up; sleep 1000000'], startupProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, timeoutSeconds: 30, failureThreshold: 30 }, livenessProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, timeoutSeconds: 30, failureThreshold: 1, successThreshold: 1 } }, { containerStatuses: [{ ready: true, started: true, restartCount: 0 }] }),
   watched([`${P}.timeoutSeconds`, `${P}.initialDelaySeconds`], 'probe-timeout', 'a command that takes longer has failed', { command: forever, livenessProbe: { exec: { command: ['sleep', '100'] }, initialDelaySeconds: 1, timeoutSeconds: 1, periodSeconds: 1, failureThreshold: 1 } }, { containerStatuses: [{ restartCount: { matches: /^[1-9]/ } }] }),
 ]
 
 const H = `${C}.lifecycle.postStart`
 export const lifecycleRows: readonly Row[] = [
   status({ id: 'post-start-exec', fields: [`${H}.exec.command`], says: 'a command runs in the container before it counts as started', container: { command: ['sh', '-c', 'until test -e /tmp/hook; do sleep 0.05; done'], lifecycle: { postStart: { exec: { command: ['touch', '/tmp/hook'] } } } }, status: { phase: 'Succeeded' } }),
-  status({ id: 'post-start-http', fields: [`${H}.httpGet.*`], says: 'a request to the pod, with its headers', container: { ports: [{ name: 'web', containerPort: 8080 }], command: ['sh', '-c', 'printf "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n" | nc -l -p 8080 > /tmp/req; grep -q "^X-Hook: yes" /tmp/req && grep -q "GET /hook" /tmp/req'], lifecycle: { postStart: { httpGet: { path: '/hook', port: 'web', scheme: 'HTTP', httpHeaders: [{ name: 'X-Hook', value: 'yes' }] } } } }, status: { phase: 'Succeeded' } }),
+  status({
+    id: 'post-start-http', fields: [`${H}.httpGet.*`], says: 'a request to the pod, with its headers', status: { phase: 'Succeeded' },
+    // The server is there before the container whose start asks it.
+    spec: {
+      volumes: [{ name: 'v', emptyDir: {} }],
+      initContainers: [{
+        name: 'server', image: testImage, restartPolicy: 'Always', volumeMounts: [{ name: 'v', mountPath: '/v' }], startupProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, failureThreshold: 100 },
+        command: ['sh', '-c', 'mkdir -p /w/cgi-bin; printf "#!/bin/sh\necho \\$HTTP_X_HOOK >/v/hook\nprintf \\"Content-Type: text/plain\\\\n\\\\n\\"\n" >/w/cgi-bin/hook; chmod +x /w/cgi-bin/hook; exec httpd -f -p 8080 -h /w'],
+      }],
+    },
+    container: { ports: [{ name: 'web', containerPort: 8080 }], volumeMounts: [{ name: 'v', mountPath: '/v' }], command: ['sh', '-c', 'until test -s /v/hook; do sleep 0.1; done; grep -qx yes /v/hook'], lifecycle: { postStart: { httpGet: { path: '/cgi-bin/hook', port: 'web', scheme: 'HTTP', httpHeaders: [{ name: 'X-Hook', value: 'yes' }] } } } },
+  }),
   status({ id: 'post-start-host', fields: [`${H}.httpGet.host`], says: 'another host is asked where one is named; a hook that fails kills the container', container: { command: forever, lifecycle: { postStart: { httpGet: { host: '127.0.0.1', port: 9, path: '/' } } } }, status: { phase: 'Failed', containerStatuses: [{ state: { terminated: {} } }] }, events: [{ reason: 'FailedPostStartHook', message: 'PostStartHook failed' }] }),
   status({ id: 'post-start-sleep', fields: [`${H}.sleep.seconds`], says: 'a pause before the container counts as started', spec: { restartPolicy: 'Always', terminationGracePeriodSeconds: 5 }, container: { command: forever, lifecycle: { postStart: { sleep: { seconds: 1 } } } }, status: { containerStatuses: [{ started: true, ready: true }] } }),
   status({ id: 'hook-tcp', fields: [`${H}.tcpSocket.*`], says: 'tcpSocket fails when it is to run, as upstream documents', container: { command: forever, lifecycle: { postStart: { tcpSocket: { port: 80 } } } }, status: { phase: 'Failed' }, events: [{ reason: 'FailedPostStartHook', message: 'PostStartHook failed' }] }),

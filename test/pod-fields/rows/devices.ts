@@ -5,9 +5,8 @@ import type { Pod } from '../../../shared/api/core-v1.ts'
 import { runOk, start } from '../../../shared/host/exec.ts'
 import { linkTarget, readText } from '../../../shared/host/tree.ts'
 import { withPty } from '../../../node-agent/runtime/pty.ts'
-import { eventually } from '../../testbed/cluster.ts'
 import type { Kubectl } from '../../testbed/kubectl.ts'
-import { forever, patience, podOf, refused, story, waiting, type Row, type World } from '../row.ts'
+import { eventually, forever, podOf, refused, story, waiting, type Row, type World } from '../row.ts'
 
 /** Where the tests plug in. Not below the cluster's own folder, whose name is known too late for a flag. */
 export const socketOf = (runtime: World['runtime']): string => `/run/bramble-test-${process.pid}-${runtime}`
@@ -41,7 +40,7 @@ export class Loop {
 const limits = (names: Readonly<Record<string, number>>): object => ({ limits: Object.fromEntries(Object.entries(names).map(([k, v]) => [`bramble.dev/${k}`, String(v)])) })
 export const deviceCondition = async (kubectl: Kubectl, pod: string): Promise<string> => (await kubectl.said(['get', 'pod', pod, '-o', 'jsonpath={range .status.conditions[?(@.type=="bramble.dev/DevicesReady")]}{.status} {.reason}: {.message}{end}'])).out.trim()
 export const allocatable = async (kubectl: Kubectl, name: string): Promise<string> => (await kubectl.said(['get', 'node', 'pi-1', '-o', `jsonpath={.status.allocatable.bramble\\.dev/${name}}`])).out
-const offered = (kubectl: Kubectl, name: string, count: string): Promise<unknown> => eventually(`${name} is offered ${count} times`, async () => (await allocatable(kubectl, name)) === count, patience)
+const offered = (kubectl: Kubectl, name: string, count: string): Promise<unknown> => eventually(`${name} is offered ${count} times`, async () => (await allocatable(kubectl, name)) === count)
 const inside = (kubectl: Kubectl, pod: string, script: string): Promise<string> => kubectl.run(['exec', pod, '--', 'sh', '-c', script]).then((text) => text.trim())
 async function ready(kubectl: Kubectl, pod: string): Promise<void> {
   const { code, err } = await kubectl.said(`wait --for=condition=Ready pod/${pod} ${waiting}`)
@@ -72,7 +71,7 @@ async function exclusive({ kubectl, runtime }: World): Promise<void> {
     if (!/Operation not permitted/.test(other.err + other.out)) throw new Error(`the other container opened it: ${other.out} ${other.err}`)
     must('what is left under its own name', await allocatable(kubectl, 'disk-a'), '0')
     await kubectl.apply(devicePod('device-two', limits({ disk: 1 })))
-    await eventually('the second waits', async () => (await kubectl.said('describe pod device-two')).out.includes('Insufficient bramble.dev/disk'), patience)
+    await eventually('the second waits', async () => (await kubectl.said('describe pod device-two')).out.includes('Insufficient bramble.dev/disk'))
     await gone(kubectl, 'device-one')
     await ready(kubectl, 'device-two')
   } finally {
@@ -90,12 +89,12 @@ async function unplugged({ kubectl, runtime }: World): Promise<void> {
     await ready(kubectl, 'device-lost')
     must('the condition', await deviceCondition(kubectl, 'device-lost'), 'True DevicesPresent:')
     await loop.unplug()
-    await eventually('the condition says so', async () => (await deviceCondition(kubectl, 'device-lost')) === 'False DeviceUnplugged: bramble.dev/lost of container m is unplugged', patience)
-    await eventually('and an Event', async () => /Warning\s+DeviceUnplugged\s.*bramble\.dev\/lost of container m is unplugged/.test((await kubectl.said('describe pod device-lost')).out), patience)
-    must('what is offered', await allocatable(kubectl, 'lost'), '0')
+    await eventually('the condition says so', async () => (await deviceCondition(kubectl, 'device-lost')) === 'False DeviceUnplugged: bramble.dev/lost of container m is unplugged')
+    await eventually('and an Event', async () => /Warning\s+DeviceUnplugged\s.*bramble\.dev\/lost of container m is unplugged/.test((await kubectl.said('describe pod device-lost')).out))
+    await offered(kubectl, 'lost', '0')
     await loop.plug('second')
-    await eventually('it is there again', async () => (await deviceCondition(kubectl, 'device-lost')) === 'True DevicesPresent:', patience)
-    await eventually('with what is plugged in now', async () => (await kubectl.said(['exec', 'device-lost', '--', 'sh', '-c', 'head -c 6 $BRAMBLE_DEVICE_LOST'])).out === 'second', patience)
+    await eventually('it is there again', async () => (await deviceCondition(kubectl, 'device-lost')) === 'True DevicesPresent:')
+    await eventually('with what is plugged in now', async () => (await kubectl.said(['exec', 'device-lost', '--', 'sh', '-c', 'head -c 6 $BRAMBLE_DEVICE_LOST'])).out === 'second')
   } finally {
     await gone(kubectl, 'device-lost', '--ignore-not-found')
     await loop.unplug()
@@ -137,7 +136,7 @@ async function terminal({ kubectl, runtime }: World): Promise<void> {
     await kubectl.apply(devicePod('device-line', limits({ line: 1 })))
     await ready(kubectl, 'device-line')
     await inside(kubectl, 'device-line', 'echo hello-from-inside > $BRAMBLE_DEVICE_LINE')
-    await eventually('the other end hears it', async () => heard.includes('hello-from-inside'), patience)
+    await eventually('the other end hears it', async () => heard.includes('hello-from-inside'))
   } finally {
     await gone(kubectl, 'device-line', '--ignore-not-found')
     await rm(link, { force: true })

@@ -1,8 +1,7 @@
 /** Corners of environment, files, volumes and security that one row of a field does not reach. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { eventually } from '../../testbed/cluster.ts'
-import { forever, inside, onNode, patience, podOf, refused, status, story, waiting, type Row } from '../row.ts'
+import { eventually, forever, inside, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const C = 'spec.containers[]'
 const S = `${C}.securityContext`
@@ -52,9 +51,9 @@ export const edgeRows: readonly Row[] = [
         }))
         const wrong = { Directory: [`${dir}/file`, 'directory'], File: [`${dir}/folder`, 'file'], Socket: [`${dir}/file`, 'socket file'], CharDevice: [`${dir}/file`, 'character device'], BlockDevice: ['/dev/null', 'block device'] } as const
         await kubectl.apply(Object.entries(wrong).map(([type, [path]]) => podOf(`edge-not-${type.toLowerCase()}`, { spec: { volumes: [{ name: 'v', hostPath: { path, type } }] }, container: at('/v') })))
-        await eventually('all were found', async () => (await kubectl.said(['get', 'pod', 'edge-host-path', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', patience)
+        await eventually('all were found', async () => (await kubectl.said(['get', 'pod', 'edge-host-path', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded')
         for (const [type, [path, name]] of Object.entries(wrong)) {
-          await eventually(`${type} is refused`, async () => (await kubectl.run(`get events --field-selector involvedObject.name=edge-not-${type.toLowerCase()},reason=FailedMount`)).includes(`MountVolume.SetUp failed for volume "v" : hostPath type check failed: ${path} is not a ${name}`), patience)
+          await eventually(`${type} is refused`, async () => (await kubectl.run(`get events --field-selector involvedObject.name=edge-not-${type.toLowerCase()},reason=FailedMount`)).includes(`MountVolume.SetUp failed for volume "v" : hostPath type check failed: ${path} is not a ${name}`))
         }
         await kubectl.run(['delete', 'pod', 'edge-host-path', ...Object.keys(wrong).map((t) => `edge-not-${t.toLowerCase()}`)])
       } finally {
@@ -88,7 +87,7 @@ export const edgeRows: readonly Row[] = [
     async tell({ kubectl, runtime }) {
       const wanted = runtime === 'docker' ? ['{.status.message}', 'Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node'] : ['{.status.containerStatuses[0].state.terminated.message} {.status.containerStatuses[0].user.linux}', '1001 3000 {"gid":1001,"supplementalGroups":[1001,3000],"uid":1000}']
       let seen = ''
-      await eventually(`it says ${wanted[1]}`, async () => { seen = (await kubectl.said(['get', 'pod', 'edge-strict', '-o', `jsonpath=${wanted[0]}`])).out; return seen === wanted[1] }, patience).catch(() => { throw new Error(`seen: ${seen}`) })
+      await eventually(`it says ${wanted[1]}`, async () => { seen = (await kubectl.said(['get', 'pod', 'edge-strict', '-o', `jsonpath=${wanted[0]}`])).out; return seen === wanted[1] }).catch(() => { throw new Error(`seen: ${seen}`) })
       if ((await kubectl.said(['get', 'node', 'pi-1', '-o', 'jsonpath={.status.features.supplementalGroupsPolicy}'])).out !== String(runtime === 'containerd')) throw new Error('the node says otherwise')
     },
   }),

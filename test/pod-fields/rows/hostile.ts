@@ -1,7 +1,6 @@
 /** Names and values that would be options, commands or syntax to a shell, a command line, CSV or a template: the exact bytes arrive, and nothing is interpreted. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { eventually } from '../../testbed/cluster.ts'
-import { forever, inside, main, onNode, patience, podOf, status, story, type Row } from '../row.ts'
+import { eventually, forever, inside, main, onNode, podOf, status, story, type Row } from '../row.ts'
 
 const C = 'spec.containers[]'
 /** A value with everything in it. */
@@ -36,7 +35,7 @@ export const hostileRows: readonly Row[] = [
           container: { command: ['sh', '-c', 'cat "$1/x" "$2/-rf $0/x" >/dev/termination-log; ls "$3" >>/dev/termination-log', odd, `/-s ${odd}`, `/w ${odd}`, `/e,readonly`], volumeMounts: [{ name: 'v', mountPath: `/-s ${odd}`, subPath: `-rf ${odd}` }, { name: 'v', mountPath: `/w ${odd}` }, { name: 'e', mountPath: '/e,readonly' }] },
         })
         await kubectl.apply(pod)
-        await eventually('both files were read', async () => (await kubectl.said(['get', 'pod', 'hostile-volume', '-o', 'jsonpath={.status.containerStatuses[0].state.terminated.message}'])).out === 'herehere', patience)
+        await eventually('both files were read', async () => (await kubectl.said(['get', 'pod', 'hostile-volume', '-o', 'jsonpath={.status.containerStatuses[0].state.terminated.message}'])).out === 'herehere')
         await kubectl.run('delete pod hostile-volume')
       } finally { await rm(`${folder}-${runtime}`, { recursive: true }) }
     },

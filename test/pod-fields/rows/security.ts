@@ -1,7 +1,6 @@
 /** Who a container is, what it may do, and how much it may use. */
 import type { Container } from '../../../shared/api/core-v1.ts'
-import { eventually } from '../../testbed/cluster.ts'
-import { forever, inside, kept, main, patience, podOf, refused, status, story, waiting, type Row } from '../row.ts'
+import { eventually, forever, inside, kept, main, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const S = 'spec.containers[].securityContext'
 const caps = 'grep CapEff /proc/self/status | cut -f2'
@@ -31,7 +30,7 @@ export const securityRows: readonly Row[] = [
       await mkdir(folder, { recursive: true })
       await writeFile(`${folder}/no-mkdir.json`, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }))
       await kubectl.apply(podOf('seccomp-local', { container: { command: ['sh', '-c', '! mkdir /tmp/x && grep -q "Seccomp:.2" /proc/self/status'], securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'no-mkdir.json' } } } }))
-      await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded', patience)
+      await eventually('it has ended well', async () => (await kubectl.said(['get', 'pod', 'seccomp-local', '-o', 'jsonpath={.status.phase}'])).out === 'Succeeded')
     },
   }),
   refused({ id: 'apparmor', fields: [`${S}.appArmorProfile.*`, 'spec.securityContext.appArmorProfile.*'], says: 'a profile is refused where the kernel has no AppArmor', by: 'cluster', reason: 'AppArmor', container: { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'k8s-x' } } }, message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' }),

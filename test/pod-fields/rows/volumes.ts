@@ -1,9 +1,8 @@
 /** Volumes and how they are mounted. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { runOk } from '../../../shared/host/exec.ts'
-import { eventually } from '../../testbed/cluster.ts'
 import { testImage } from '../../testbed/images.ts'
-import { forever, inside, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
+import { eventually, forever, inside, onNode, podOf, refused, status, story, waiting, type Row } from '../row.ts'
 
 const V = 'spec.volumes[]'
 const M = 'spec.containers[].volumeMounts[]'
