@@ -85,7 +85,7 @@ export const edgeRows: readonly Row[] = [
     id: 'edge-strict', fields: ['spec.securityContext.supplementalGroupsPolicy'], says: 'Strict leaves out the groups that the image gives the user, and the status says whom it runs as; Docker cannot, and such a pod is refused there',
     pod: podOf('edge-strict', { spec: { securityContext: { supplementalGroupsPolicy: 'Strict', supplementalGroups: [3000] } }, container: { command: ['sh', '-c', 'id -G >/dev/termination-log'], securityContext: { runAsUser: 1000 } } }),
     async tell({ kubectl, runtime }) {
-      const wanted = runtime === 'docker' ? ['{.status.message}', 'Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node'] : ['{.status.containerStatuses[0].state.terminated.message} {.status.containerStatuses[0].user.linux}', '1001 3000 {"gid":1001,"supplementalGroups":[1001,3000],"uid":1000}']
+      const wanted = runtime === 'docker' ? ['{.status.message}', 'Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node'] : ['{.status.containerStatuses[0].user.linux} {.status.containerStatuses[0].state.terminated.message}', '{"gid":1001,"supplementalGroups":[1001,3000],"uid":1000} 1001 3000']
       let seen = ''
       await eventually(`it says ${wanted[1]}`, async () => { seen = (await kubectl.said(['get', 'pod', 'edge-strict', '-o', `jsonpath=${wanted[0]}`])).out; return seen === wanted[1] }).catch(() => { throw new Error(`seen: ${seen}`) })
       if ((await kubectl.said(['get', 'node', 'pi-1', '-o', 'jsonpath={.status.features.supplementalGroupsPolicy}'])).out !== String(runtime === 'containerd')) throw new Error('the node says otherwise')
