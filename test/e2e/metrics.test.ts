@@ -64,8 +64,8 @@ describe.each(['containerd', 'docker'] as const)('on %s', (runtime) => {
     cluster = await Cluster.start({ runtime, agentFlags: ['--metrics-address', `127.0.0.1:${scrapePort}`] })
     versions = (await kubectls()).map((v) => new Kubectl(v, cluster.kubeconfig))
     for (const object of objects) expect((await kubectl().said('create -f -', object)).err).toBe('')
-    await kubectl().run('wait --for=condition=Ready pod/busy pod/holder --timeout=60s')
-    await eventually('the memory is held', async () => (await kubectl().said('logs holder')).out === 'held')
+    await kubectl().run('wait --for=condition=Ready pod/busy pod/holder --timeout=120s')
+    await eventually('the memory is held', async () => (await kubectl().said('logs holder')).out === 'held', 240_000)
   })
   afterAll(() => cluster?.stop())
 

@@ -38,7 +38,7 @@ export type Row = Inside | StatusRow | Refused | Story | Kept
 
 export const main = 'm'
 /** For a pod to come to what is asked: all rows' pods are made at once, and an engine starts one or two a second. Milliseconds. */
-export const patience = 180_000
+export const patience = 400_000
 /** The testbed's, with the patience of rows. */
 export const eventually = <T>(what: string, attempt: () => Promise<T | undefined | false>, within = patience): Promise<T> => until(what, attempt, within)
 /** The argument of `kubectl wait`. */
