@@ -291,6 +291,16 @@ describe('probes', () => {
     expect(world.sink.statuses.get('web')!.map((s) => s.conditions?.find((c) => c.type === 'Ready')?.status)).toEqual(['True'])
   })
 
+  it.each([['a startup probe alone', { containers: [{ name: 'main', image: 'busybox:1', startupProbe: { httpGet: { port: 80 } } }] }], ['a sidecar\'s', { containers: [{ name: 'main', image: 'busybox:1' }], initContainers: [{ name: 'side', image: 'busybox:1', restartPolicy: 'Always', readinessProbe: { httpGet: { port: 80 } } }] }]])('hold its first word back after a restart of the agent also where it is %s', async (_, spec) => {
+    world = await makeWorld({ probes: { http: () => Promise.resolve({ ok: true, output: '' }) } })
+    world.desired.put('Pod', makePod('web', spec))
+    await world.until('ready', async () => { await world.clock.advance(1); return world.sink.isReady('web') })
+    world.sink.statuses.clear()
+    await world.restart()
+    await world.until('taken over', async () => { await world.clock.advance(1); return world.sink.status('web') })
+    expect(world.sink.statuses.get('web')!.map((s) => s.conditions?.find((c) => c.type === 'Ready')?.status)).toEqual(['True'])
+  })
+
   it('that do not answer after the agent was killed hold its first word back for their time and two seconds, no longer', async () => {
     let hangs = false
     world = await makeWorld({ probes: { http: () => (hangs ? new Promise(() => undefined) : Promise.resolve({ ok: true, output: '' })) } })

@@ -200,7 +200,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const readings = machine.readings ?? (() => readSignals(files, dataDir, enforce === 'pods' ? podsCgroup : undefined))
   let classes: ClassCgroups | undefined
   const evict = (record: PodRecord, message: string, grace: number | undefined): void => {
-    record.failed = { reason: 'Evicted', message, grace, disrupted: true }
+    record.failed = { reason: 'Evicted', message, grace, disrupted: message }
     event(record, 'Warning', 'Evicted', message)
     loop?.wake(record.ref.uid)
   }
@@ -256,6 +256,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     return new PodLoop({
       host: { ...host, log }, recursiveReadOnly: facts !== undefined && canRecursiveReadOnly(facts), runtime, cache, desired, sink, files, executors, probes, devices, dataDir, memoryDir, hostIPs, event,
       admission: () => ({ allocatable: allocatable(), pressures: eviction.pressures, unsafeSysctls: config.unsafeSysctls ?? [], appArmor, strictGroups, maxPods: facts ? reserveOf(facts).maxPods : 0 }),
+      preempted: (resource) => counters.preempted(resource),
     })
   }
 

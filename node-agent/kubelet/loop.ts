@@ -137,7 +137,10 @@ export class PodLoop {
     const pod = record.pod ?? skeleton(record.ref)
     await this.#firstLook(record, pod)
     if (this.#isEnding(record)) this.#admissions.dismiss(uid)
-    else if (!await this.#admissions.admit(record, pod)) return
+    else {
+      const wait = await this.#admissions.admit(record, pod)
+      if (wait !== undefined) return { after: wait }
+    }
     for (let round = 0; round < maxRounds; round++) {
       const now = this.#admissions.allocated(record, record.pod ?? pod)
       await this.#observe(record, now)

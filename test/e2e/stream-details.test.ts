@@ -1,4 +1,5 @@
 /** Logs, attach, exec, cp and port-forward in their details, on both engines; the client speaks the protocol itself where kubectl would hide something. */
+import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -170,6 +171,18 @@ describe.each(['containerd', 'docker'] as const)('streams in detail on %s', (run
     expect(looked).toBe('ran\nsub dir\ninside')
     await kubectl.run(['cp', 'work:/tmp/tree', back])
     expect(await readFile(join(back, 'sub dir', name), 'utf8')).toBe('inside')
+  })
+
+  it('cp: a hundred megabytes, there and back', async () => {
+    const [there, back] = [join(cluster.dir, 'large'), join(cluster.dir, 'large-back')]
+    const bytes = randomBytes(100_000_000)
+    await writeFile(there, bytes)
+    await kubectl.run(['cp', there, 'work:/tmp/large'], { timeout: 120_000 })
+    const digest = createHash('sha256').update(bytes).digest('hex')
+    expect(await kubectl.run('exec work -- sha256sum /tmp/large')).toBe(`${digest}  /tmp/large\n`)
+    await kubectl.run(['cp', 'work:/tmp/large', back], { timeout: 120_000 })
+    expect(createHash('sha256').update(await readFile(back)).digest('hex')).toBe(digest)
+    await kubectl.run('exec work -- rm /tmp/large')
   })
 
   it('debug: a container beside, a copy, and the node itself', async () => {

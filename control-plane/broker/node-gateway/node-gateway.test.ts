@@ -180,6 +180,13 @@ describe('pod status', () => {
     const merged = report({ phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] })
     expect(merged).toEqual({ do: 'write', status: { phase: 'Running', qosClass: 'Burstable', conditions: [{ type: 'PodScheduled', status: 'True' }, { type: 'example.com/gate', status: 'True' }, { type: 'Ready', status: 'False' }] } })
   })
+  test('keeps where an ended pod was, of which a node that was away knows nothing', () => {
+    const running: Pod = { ...pod, status: { phase: 'Running', podIP: '10.42.0.5', podIPs: [{ ip: '10.42.0.5' }] } }
+    const told = (status: object) => merge(running, { uid: 'u', node: 'n1', status })
+    expect(told({ phase: 'Succeeded' })).toMatchObject({ status: { phase: 'Succeeded', podIP: '10.42.0.5', podIPs: [{ ip: '10.42.0.5' }] } })
+    expect(told({ phase: 'Failed', podIP: '10.42.0.6', podIPs: [{ ip: '10.42.0.6' }] })).toMatchObject({ status: { podIP: '10.42.0.6', podIPs: [{ ip: '10.42.0.6' }] } })
+    expect(told({ phase: 'Pending' })).toEqual({ do: 'write', status: { phase: 'Pending', conditions: [] } })
+  })
   test('refuses by reason', () => {
     expect(report({}, { uid: 'v' })).toMatchObject({ do: 'refuse', why: expect.stringContaining('replaced') })
     expect(report({}, { node: 'n2' })).toMatchObject({ do: 'refuse', why: expect.stringContaining('not bound') })

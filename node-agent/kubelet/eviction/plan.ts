@@ -2,6 +2,7 @@
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import { canonicalQuantity } from '../../../shared/values/quantity.ts'
+import { isStatic } from '../pod/pod-facts.ts'
 import { amountOf, isMemory, keyOf, metBy, pressureOf, type Pressure, type Readings, type Signal, type Threshold } from './signals.ts'
 
 export interface PodUsage {
@@ -50,15 +51,15 @@ export function look(before: EvictionState, input: { thresholds: readonly Thresh
 }
 
 const systemCritical = 2_000_000_000
-/** Static pods and those the system cannot do without are not asked. */
-export const isSpared = (pod: Pod): boolean => (pod.spec?.priority ?? 0) >= systemCritical || pod.metadata?.annotations?.['kubernetes.io/config.source'] === 'file'
+/** What the node cannot do without (upstream `kubetypes.IsCriticalPod`): not evicted, and others end for it. */
+export const isCritical = (pod: Pod): boolean => (pod.spec?.priority ?? 0) >= systemCritical || isStatic(pod)
 
 /** The pod that goes first: above what it asked for before within, low priority before high, much above before little. */
 export function victim(signal: Signal, pods: readonly PodUsage[]): PodUsage | undefined {
   const priority = (p: PodUsage): number => p.pod.spec?.priority ?? 0
   const over = (p: PodUsage): number => (isMemory(signal) ? p.memoryBytes - p.memoryRequest : signal === 'pid.available' ? p.pids : p.diskBytes - p.diskRequest)
   const exceeds = (p: PodUsage): number => (signal === 'pid.available' ? 0 : over(p) > 0 ? 1 : 0)
-  return pods.filter((p) => !isSpared(p.pod)).toSorted((a, b) => exceeds(b) - exceeds(a) || priority(a) - priority(b) || over(b) - over(a))[0]
+  return pods.filter((p) => !isCritical(p.pod)).toSorted((a, b) => exceeds(b) - exceeds(a) || priority(a) - priority(b) || over(b) - over(a))[0]
 }
 
 export const resourceOf = (signal: Signal): string => (isMemory(signal) ? 'memory' : signal === 'pid.available' ? 'pids' : signal === 'nodefs.available' ? 'ephemeral-storage' : 'inodes')
@@ -82,7 +83,7 @@ const isBytes = (signal: Signal): boolean => isMemory(signal) || signal === 'nod
 
 /** Why a pod may not come while the node is in need; undefined where it may. Source: upstream `managerImpl.Admit`. */
 export function refusal(pressures: readonly Pressure[], pod: Pod, qos: string): string | undefined {
-  if (pressures.length === 0 || isSpared(pod)) return undefined
+  if (pressures.length === 0 || isCritical(pod)) return undefined
   const tolerates = pod.spec?.tolerations?.some((t) => (t.key === 'node.kubernetes.io/memory-pressure' || (!t.key && t.operator === 'Exists')) && (!t.effect || t.effect === 'NoSchedule')) ?? false
   if (pressures.length === 1 && pressures[0] === 'MemoryPressure' && (qos !== 'BestEffort' || tolerates)) return undefined
   return `The node had condition: [${pressures.join(', ')}]. `

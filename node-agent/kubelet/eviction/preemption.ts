@@ -1,13 +1,13 @@
 /** Which pods of a node yield to a critical one that has no room. Pure. Source: upstream `pkg/kubelet/preemption/preemption.go`. */
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import { podAmounts, qosOf } from '../resources/qos.ts'
-import { isSpared } from './plan.ts'
+import { isCritical } from './plan.ts'
 
 /** What the node has too little of, and by how much: pods, millicores or bytes. */
 export interface Missing { readonly resource: 'pods' | 'cpu' | 'memory'; readonly amount: number }
 
-/** What its pod says, and the event: upstream's words. */
-export const preempted = { reason: 'Preempting', message: 'Preempted in order to admit critical pod' } as const
+/** What its status and the Event say, and the condition DisruptionTarget: upstream's words. */
+export const preempted = { reason: 'Preempting', message: 'Preempted in order to admit critical pod', disrupted: 'Pod was preempted by Kubelet to accommodate a critical pod.' } as const
 
 function frees(pod: Pod, resource: Missing['resource']): number {
   if (resource === 'pods') return 1
@@ -41,7 +41,7 @@ function nearest<P extends Pod>(pods: readonly P[], missing: readonly Missing[])
 }
 
 function mayPreempt(pod: Pod, other: Pod): boolean {
-  if (isSpared(pod) && !isSpared(other)) return true
+  if (isCritical(pod) && !isCritical(other)) return true
   const [mine, theirs] = [pod.spec?.priority, other.spec?.priority]
   return mine !== undefined && theirs !== undefined && mine > theirs
 }

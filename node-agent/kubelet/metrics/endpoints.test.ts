@@ -79,10 +79,11 @@ describe('what Prometheus reads', () => {
     counters.event({ reason: 'Started', fieldPath: 'spec.initContainers{a}', trouble: undefined })
     counters.event({ reason: 'Failed', fieldPath: 'spec.containers{b}', trouble: 'RunContainerError' })
     counters.evicted('memory.available')
+    counters.preempted('cpu')
     const endpoints = endpointsOf(1, machine(1), metrics)
     const text = await endpoints.text('')
     expect(seen).toEqual(['p', 'p', 'p'])
-    expect([value(text, 'kubelet_started_containers_total', { container_type: 'init_container' }), value(text, 'kubelet_started_containers_errors_total', { code: 'RunContainerError' }), value(text, 'kubelet_evictions'), value(text, 'kubelet_started_pods_total')]).toEqual([1, 1, 1, 1])
+    expect([value(text, 'kubelet_started_containers_total', { container_type: 'init_container' }), value(text, 'kubelet_started_containers_errors_total', { code: 'RunContainerError' }), value(text, 'kubelet_evictions'), value(text, 'kubelet_preemptions', { preemption_signal: 'cpu' }), value(text, 'kubelet_started_pods_total')]).toEqual([1, 1, 1, 1, 1])
     const starts = readExposition(text).get('kubelet_pod_start_duration_seconds')?.lines
     expect(starts?.find((l) => l.labels.le === '1')?.value).toBe(0)
     expect(starts?.find((l) => l.labels.le === '2')?.value).toBe(1)

@@ -12,6 +12,8 @@ export interface KubeletCounters {
   /** Told each event about a container; `reason` is why it has trouble, where it has. */
   event(event: { readonly reason: string; readonly fieldPath: string | undefined; readonly trouble: string | undefined }): void
   evicted(signal: string): void
+  /** A pod ends for a critical one; `resource` is what that lacks. */
+  preempted(resource: string): void
   /** The same sink, through which starts are seen. */
   watched(sink: StatusSink): StatusSink
 }
@@ -23,6 +25,7 @@ export function createKubeletCounters(metrics: Metrics, clock: Clock): KubeletCo
   const started = metrics.counter('kubelet_started_containers_total', '[ALPHA] Cumulative number of containers started', 'container_type')
   const failed = metrics.counter('kubelet_started_containers_errors_total', '[ALPHA] Cumulative number of errors when starting containers', 'container_type', 'code')
   const pods = metrics.counter('kubelet_started_pods_total', '[ALPHA] Cumulative number of pods started').labels()
+  const preemptions = metrics.counter('kubelet_preemptions', '[ALPHA] Cumulative number of pod preemptions by preemption resource', 'preemption_signal')
   const evictions = metrics.counter('kubelet_evictions', '[ALPHA] Cumulative number of pod evictions by eviction signal', 'eviction_signal')
   const took = metrics.histogram('kubelet_pod_start_duration_seconds', '[ALPHA] Duration in seconds from kubelet seeing a pod for the first time to the pod starting to run', { buckets: startBuckets }).labels()
   /** Pods seen before they ran, by uid: when. One that ran when we first saw it was started by an earlier agent. */
@@ -41,6 +44,7 @@ export function createKubeletCounters(metrics: Metrics, clock: Clock): KubeletCo
       else if (reason === 'Failed' && (trouble === 'CreateContainerError' || trouble === 'RunContainerError' || trouble === 'CreateContainerConfigError')) failed.labels(typeOf(fieldPath), trouble).inc()
     },
     evicted: (signal) => evictions.labels(signal).inc(),
+    preempted: (resource) => preemptions.labels(resource).inc(),
     watched: (sink) => ({
       podStatus(pod, status) { noted(pod.uid, status); sink.podStatus(pod, status) },
       podGone(pod) { waiting.delete(pod.uid); sink.podGone(pod) },

@@ -1,21 +1,33 @@
 /** Which pods the node has taken and what it has granted them: its room is shared out here. A critical pod that finds none has others end, and waits for that. */
+import type { Millis } from '../../../shared/base/brands.ts'
+import type { Host } from '../../../shared/base/host.ts'
 import type { Devices } from '../devices/devices.ts'
-import { isSpared } from '../eviction/plan.ts'
+import { isCritical } from '../eviction/plan.ts'
 import { cannotMakeRoom, preempted, whoYields, type Missing } from '../eviction/preemption.ts'
 import type { RuntimeCache } from '../observe/cache.ts'
 import { podAmounts } from '../resources/qos.ts'
 import { allocatedPod, firstAllocation, judgeResize, type Room } from '../resources/resize.ts'
 import { reject, shortages, type AdmissionFacts, type Rejection } from './admission.ts'
-import type { StoredPod } from './pod-facts.ts'
+import { gracePeriod, type StoredPod } from './pod-facts.ts'
 import type { PodRecord } from './record.ts'
 
 export interface AdmissionDeps {
+  readonly host: Host
   readonly cache: RuntimeCache
   readonly devices: Pick<Devices, 'admit'>
   /** What admission asks of the node, beside what its pods have. */
   admission(): Omit<AdmissionFacts, 'room' | 'neighbours'> & { readonly allocatable: Room['allocatable'] }
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
+  /** A pod ends for want of this. */
+  preempted(resource: string): void
 }
+
+/** A critical pod waits for `others` to end, until then at most (monotonic). */
+interface Wait { readonly others: readonly string[]; readonly until: Millis }
+
+/** Upstream's `killPodNow`: half of the grace more, and ten seconds at least. */
+const patience = (pods: readonly StoredPod[]): Millis => Math.max(10_000, ...pods.map((p) => 1.5 * gracePeriod(p)))
+const isOver = (record: PodRecord): boolean => ['Succeeded', 'Failed'].includes(record.lastStatus?.phase ?? record.pod?.status?.phase ?? '')
 
 const unexpected = (message: string): Rejection => ({ reason: 'UnexpectedAdmissionError', message })
 
@@ -23,8 +35,8 @@ export class Admissions {
   readonly #deps: AdmissionDeps
   readonly #records: ReadonlyMap<string, PodRecord>
   readonly #wake: (uid: string) => void
-  /** Critical pods, and who makes room for each. Their own room is theirs already: nobody else gets it. */
-  readonly #waiting = new Map<string, readonly string[]>()
+  /** Critical pods, by uid. Their own room is theirs already: nobody gets it but a pod that is more critical. */
+  readonly #waiting = new Map<string, Wait>()
 
   /** `wake` has a pod looked at again. */
   constructor(deps: AdmissionDeps, records: ReadonlyMap<string, PodRecord>, wake: (uid: string) => void) {
@@ -33,22 +45,33 @@ export class Admissions {
     this.#wake = wake
   }
 
-  /** Decides once about a pod; one that is refused has failed (`record.failed`). False: it waits for others to end, and will be woken. */
-  async admit(record: PodRecord, pod: StoredPod): Promise<boolean> {
+  /** Decides once about a pod; one that is refused has failed (`record.failed`). Where it is to wait for others to end, the longest time until it is asked for again. */
+  async admit(record: PodRecord, pod: StoredPod): Promise<Millis | undefined> {
     const { uid } = record.ref
-    const yielding = this.#waiting.get(uid)
-    if (yielding?.some((other) => this.#deps.cache.pod(other).containers.some((c) => c.state === 'running'))) return false
-    this.#waiting.delete(uid)
-    if (record.admitted && !yielding) return true
+    if (record.failed) this.#waiting.delete(uid)
+    const left = this.#timeLeft(uid)
+    if (left !== undefined || record.admitted) return left
     // Counted from now on among those that take room.
     record.admitted = true
     let why: Rejection | undefined
-    try { why = yielding ? await this.#withoutDevices(pod) : await this.#refusal(record, pod) } catch (e) { record.admitted = false; throw e }
+    try { why = await this.#refusal(record, pod) } catch (e) { record.admitted = false; throw e }
     if (why) {
       record.failed = { reason: why.reason, message: `Pod was rejected: ${why.message}`, rejected: true }
       this.#deps.event(record, 'Warning', why.reason, why.message)
     }
-    return !this.#waiting.has(uid)
+    return this.#timeLeft(uid)
+  }
+
+  /** Until what a pod waits for has ended, or should have: it is not waited for then, as upstream. */
+  #timeLeft(uid: string): Millis | undefined {
+    const wait = this.#waiting.get(uid)
+    if (!wait) return undefined
+    const left = wait.until - this.#deps.host.clock.monotonic()
+    const running = wait.others.flatMap((other) => { const record = this.#records.get(other); return record && !isOver(record) ? [record] : [] })
+    if (running.length > 0 && left > 0) return left
+    this.#waiting.delete(uid)
+    for (const record of running) this.#deps.event(record, 'Warning', 'ExceededGracePeriod', 'Container runtime did not kill the pod within specified grace period.')
+    return undefined
   }
 
   /** A pod waits no longer: it is to end itself. */
@@ -72,26 +95,24 @@ export class Admissions {
   }
 
   async #refusal(record: PodRecord, pod: StoredPod): Promise<Rejection | undefined> {
-    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
-    const phase = pod.status?.phase ?? 'Pending'
-    if (phase === 'Succeeded' || phase === 'Failed') return undefined
-    const isNew = containers.length === 0 && sandboxes.length === 0 && phase === 'Pending'
-    if (isNew) {
-      const { allocatable, ...node } = this.#deps.admission()
-      const facts = { ...node, room: { allocatable, others: this.#othersThan(record) }, neighbours: this.#neighbours(record).map(({ pod: p }) => p) }
-      const why = reject(pod, facts)
-      const lacks = why ? shortages(pod, facts) : []
-      if (why && !(isSpared(pod) && lacks.some((s) => why.reason === `OutOf${s.resource}`))) return why
-      if (why) return this.#makeRoom(record, pod, lacks.map((s) => ({ resource: s.resource, amount: s.requested - (s.capacity - s.used) })))
-    }
-    const refused = await this.#withoutDevices(pod)
+    if (isOver(record)) return undefined
+    const isNew = this.#isNew(record)
+    const noDevice = await this.#deps.devices.admit(pod)
     // One that was taken before is not sent away: without its device its container waits.
-    return isNew ? refused : undefined
+    if (!isNew) return undefined
+    if (noDevice !== undefined) return unexpected(noDevice)
+    const { allocatable, ...node } = this.#deps.admission()
+    const facts = { ...node, room: { allocatable, others: this.#othersThan(record) }, neighbours: this.#neighbours(record).map((n) => n.pod) }
+    const why = reject(pod, facts)
+    const lacks = shortages(pod, facts)
+    const isShort = why !== undefined && lacks.some((s) => why.reason === `OutOf${s.resource}`)
+    return isShort && isCritical(pod) ? this.#makeRoom(record, pod, lacks.map((s) => ({ resource: s.resource, amount: s.requested - (s.capacity - s.used) }))) : why
   }
 
-  async #withoutDevices(pod: StoredPod): Promise<Rejection | undefined> {
-    const message = await this.#deps.devices.admit(pod)
-    return message === undefined ? undefined : unexpected(message)
+  /** Nothing of it was made yet, by this process or one before. */
+  #isNew(record: PodRecord): boolean {
+    const { containers, sandboxes } = this.#deps.cache.pod(record.ref.uid)
+    return containers.length === 0 && sandboxes.length === 0 && (record.pod?.status?.phase ?? 'Pending') === 'Pending'
   }
 
   /** Upstream blocks every other admission meanwhile; here this pod waits. */
@@ -100,22 +121,25 @@ export class Admissions {
     const answer = whoYields(pod, missing, [...recordOf.keys()])
     if ('lacking' in answer) return unexpected(cannotMakeRoom(answer.lacking))
     const yielding = answer.pods.map((p) => recordOf.get(p)!)
-    this.#waiting.set(record.ref.uid, yielding.map((r) => r.ref.uid))
+    // One that was waiting itself has nothing to end but what it was waiting for.
+    const others = yielding.flatMap((r) => [r.ref.uid, ...this.#waiting.get(r.ref.uid)?.others ?? []])
+    this.#waiting.set(record.ref.uid, { others, until: this.#deps.host.clock.monotonic() + patience(others.flatMap((uid) => this.#records.get(uid)?.pod ?? [])) })
     for (const other of yielding) {
-      other.failed = { ...preempted, disrupted: true }
+      this.#waiting.delete(other.ref.uid)
+      other.failed = preempted
+      this.#deps.preempted(missing[0]?.resource ?? '')
       this.#deps.event(other, 'Warning', preempted.reason, preempted.message)
       this.#wake(other.ref.uid)
     }
-    // Those that run nothing yet have nothing to end.
-    this.#wake(record.ref.uid)
     return undefined
   }
 
   /** The other pods that have a claim on this node, with what they were granted. */
   #neighbours(record: PodRecord): readonly { readonly record: PodRecord; readonly pod: StoredPod }[] {
     return [...this.#records.values()].flatMap((other) => {
-      const isOver = ['Succeeded', 'Failed'].includes(other.lastStatus?.phase ?? other.pod?.status?.phase ?? '')
-      return other === record || !other.pod || !other.desired || !other.admitted || other.failed || isOver ? [] : [{ record: other, pod: allocatedPod(other.pod, other.allocation) }]
+      // What an earlier agent had taken counts, though this one has not come to it yet.
+      const isTaken = other.admitted || !this.#isNew(other)
+      return other === record || !other.pod || !other.desired || !isTaken || other.failed || isOver(other) ? [] : [{ record: other, pod: allocatedPod(other.pod, other.allocation) }]
     })
   }
 

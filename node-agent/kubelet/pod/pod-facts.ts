@@ -33,6 +33,9 @@ const plainName = (image: string): string => image.replace(/^docker\.io\/(librar
 export const isChanged = (pod: Pod, def: Container, made: { readonly image: string }): boolean =>
   def.image !== undefined && plainName(def.image) !== plainName(made.image) && (isSidecar(def) || mainContainers(pod).includes(def))
 
+/** From a manifest on the node. The annotation alone proves nothing, anybody may write it: what comes from the API server has a version. */
+export const isStatic = (pod: Pod): boolean => pod.metadata?.annotations?.['kubernetes.io/config.source'] === 'file' && !pod.metadata.resourceVersion
+
 /** Time between SIGTERM and SIGKILL. */
 export const gracePeriod = (pod: Pod): Millis =>
   1000 * (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30)
@@ -42,7 +45,7 @@ export const gracePeriod = (pod: Pod): Millis =>
  * have waited. A static pod is removed with its manifest, and in its own time.
  */
 export const graceOfRemoved = (pod: Pod): Millis =>
-  (pod.metadata?.annotations?.['kubernetes.io/config.source'] === 'file' ? gracePeriod(pod) : Math.min(2000, gracePeriod(pod)))
+  (isStatic(pod) ? gracePeriod(pod) : Math.min(2000, gracePeriod(pod)))
 
 /** `spec.containers{web}`: the field path of an Event about one container. */
 export function fieldPathOf(pod: Pod, name: string): string {

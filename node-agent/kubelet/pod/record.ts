@@ -12,7 +12,7 @@ import { allContainers, containerNamed, type StoredPod } from './pod-facts.ts'
 
 export interface Trouble { readonly reason: string; readonly message: string }
 /** Why a pod failed for good. `grace`: what its containers have to end, where it is not what the pod says. */
-export interface Failure extends Trouble { readonly grace?: Millis | undefined; /** Ended for the node's sake, and by no fault of who made it: told by the condition DisruptionTarget. */ readonly disrupted?: boolean; /** The node never took the pod. */ readonly rejected?: boolean }
+export interface Failure extends Trouble { readonly grace?: Millis | undefined; /** Ended for the node's sake, and by no fault of who made it: told by the condition DisruptionTarget, in these words. */ readonly disrupted?: string; /** The node never took the pod. */ readonly rejected?: boolean }
 
 export interface PodRecord {
   readonly ref: PodRef
@@ -20,7 +20,7 @@ export interface PodRecord {
   /** The newest object; stays the last one once the pod is no longer desired. Undefined for leftovers of a pod nobody knows. */
   pod: StoredPod | undefined
   desired: boolean
-  /** This node has taken it; a pod that an earlier agent ran was taken. */
+  /** This process has judged it. */
   admitted: boolean
   setup: SetupState
   setupFailures: number

@@ -7,7 +7,7 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import type { Devices } from '../devices/devices.ts'
 import { conditionEvent, conditionType, devicesCondition } from '../devices/health/plan.ts'
 import { newestSandbox, type Plan, type PlanInput } from '../pod/plan.ts'
-import { containerNamed, fieldPathOf, formatPod, type StoredPod } from '../pod/pod-facts.ts'
+import { allContainers, containerNamed, fieldPathOf, formatPod, type StoredPod } from '../pod/pod-facts.ts'
 import type { PodRecord } from '../pod/record.ts'
 import { resizeConditions, resizeOf } from '../resources/resize.ts'
 import { podStatus } from './pod-status.ts'
@@ -24,14 +24,14 @@ export interface TellerDeps {
   event(record: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void
 }
 
-/** How long the first status of an adopted pod waits for its readiness probes, beside the time that they may take. */
+/** How long the first status of an adopted pod waits for its probes, beside the time that they may take. */
 const adoptionGrace = 2000
 
 /** As upstream tells controllers that count failures (KEP-3329). */
 function disruption({ failed, lastStatus }: PodRecord, now: number): PodCondition | undefined {
-  if (!failed?.disrupted) return undefined
+  if (failed?.disrupted === undefined) return undefined
   const before = lastStatus?.conditions?.find((c) => c.type === 'DisruptionTarget')
-  return before ?? { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.message, lastTransitionTime: `${new Date(now).toISOString().slice(0, 19)}Z` }
+  return before ?? { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.disrupted, lastTransitionTime: `${new Date(now).toISOString().slice(0, 19)}Z` }
 }
 
 /** Why containers wait: what was said of them last, and what the plan says now. */
@@ -58,7 +58,10 @@ export class StatusTeller {
     const running = input.containers.filter((c) => c.state === 'running')
     // An adopted pod is described once its network and probes are known again, so that nobody sees it unready for a moment.
     if (!record.lastStatus && input.intent === 'run' && running.length > 0 && clock.monotonic() < this.describedBy(record)) {
-      const unknown = running.some((c) => pod.spec?.containers.some((d) => d.name === c.name && d.readinessProbe) && (record.probes.get(c.id)?.readiness ?? 'unknown') === 'unknown')
+      const unknown = running.some((c) => {
+        const [def, said] = [containerNamed(pod, c.name), record.probes.get(c.id)]
+        return (def?.startupProbe && (said?.startup ?? 'unknown') === 'unknown') || (def?.readinessProbe && (said?.readiness ?? 'unknown') === 'unknown')
+      })
       if (record.setup.at !== 'done' || unknown) return
     }
     const status: PodStatus = podStatus({
@@ -84,7 +87,7 @@ export class StatusTeller {
   /** When an adopted pod is described at the latest, whatever its probes have said. */
   describedBy(record: PodRecord): Millis {
     record.firstSeenAt ??= this.#deps.host.clock.monotonic()
-    const timeouts = record.pod?.spec?.containers.map((d) => d.readinessProbe?.timeoutSeconds ?? 0) ?? []
+    const timeouts = record.pod ? allContainers(record.pod).map((d) => (d.startupProbe?.timeoutSeconds ?? 0) + (d.readinessProbe?.timeoutSeconds ?? 0)) : []
     return record.firstSeenAt + adoptionGrace + 1000 * Math.max(0, ...timeouts)
   }
 

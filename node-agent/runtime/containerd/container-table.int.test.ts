@@ -60,6 +60,15 @@ it('takes one for lost that has been there and is not in the engine any more', a
   expect(entry.exit).toMatchObject({ exitCode: 255 })
 })
 
+it('lets go of one that has ended, whatever the engine or the disk has refused', async () => {
+  const told: string[] = []
+  const entry = table.add(record('stuck'), { pid: 4716 })
+  // No engine answers, and its folder was never made.
+  await expect(table.ended(entry, { exitCode: 3, at: 2 }, true)).rejects.toThrow()
+  await Promise.all([entry.exited.then(() => told.push('exited')), entry.drained.then(() => told.push('drained'))])
+  expect(told).toEqual(['exited', 'drained'])
+})
+
 it('asks the engine about the start of a container it does not know to run, and not of one it does', () => {
   const known = table.add(record('known'), { pid: 4714 })
   table.onEvent({ type: 'start', id: known.record.id })

@@ -177,16 +177,21 @@ export class ContainerTable {
     // A child that was killed while its parent lived on is not the container's end.
     const exit: ExitRecord = { startedAt: started, finishedAt, exitCode: end.exitCode, oomKilled: entry.oom && end.exitCode === killed, message: end.message }
     entry.exit = exit
-    // The event may come before or after this; the counter in the cgroup, which lives until the task is deleted, is certain.
-    if (!exit.oomKilled && end.exitCode === killed && await oomKills(record.cgroupPath) > 0) entry.exit = { ...exit, oomKilled: true }
-    await this.#o.records.saveExit(record.id, entry.exit)
-    entry.exitSeen()
-    this.#o.emit({ type: 'exited', containerId: record.id, podUid: record.podUid })
-    // The holder collects its task itself, and complains into the log where it is gone before.
-    if (isHeld(record)) await this.#o.holders.ended(record.id)
-    if (collect) await this.#o.locks.run(record.sandboxId, () => this.#collect(record.id))
-    await entry.watch?.save()
-    entry.drain()
+    try {
+      // The event may come before or after this; the counter in the cgroup, which lives until the task is deleted, is certain.
+      if (!exit.oomKilled && end.exitCode === killed && await oomKills(record.cgroupPath) > 0) entry.exit = { ...exit, oomKilled: true }
+      try { await this.#o.records.saveExit(record.id, entry.exit) } finally {
+        entry.exitSeen()
+        this.#o.emit({ type: 'exited', containerId: record.id, podUid: record.podUid })
+      }
+      // The holder collects its task itself, and complains into the log where it is gone before.
+      if (isHeld(record)) await this.#o.holders.ended(record.id)
+      if (collect) await this.#o.locks.run(record.sandboxId, () => this.#collect(record.id))
+      await entry.watch?.save()
+    } finally {
+      // Whatever the engine or the disk has refused: who removes it waits for this.
+      entry.drain()
+    }
   }
 
   /** Deletes an ended task and its container; waits until the shim has written its output. */

@@ -69,7 +69,8 @@ async function launchAs(request: Try): Promise<Container> {
     await Promise.all([mountRoot(records.containerFolder(id), image.layers), touch(spec.logPath)])
     const user = await userOf(request)
     entry.record = { ...record, user }
-    await Promise.all([records.saveContainer(entry.record), writeConfig(request, record, user)])
+    await records.saveContainer(entry.record)
+    await writeConfig(request, record, user)
     await table.watchLog(entry)
     await (isHeld(record) ? startHeld(request, record) : startIt(request))
     entry.pid = Number(await readText(records.pidPath(id)))

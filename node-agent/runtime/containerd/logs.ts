@@ -103,7 +103,7 @@ export async function* readLog(request: LogRequest): AsyncGenerator<LogLine> {
   let offset = await startOffset(request)
   let rest: Buffer = Buffer.alloc(0)
   let last = 0
-  // Marks that were dropped meanwhile must not make a line look earlier than those before it.
+  // What the index does not know is dated by the clock, which may be behind the file's own times.
   const stamp = (at: number, line: Buffer): LogLine => { last = Math.max(last, request.index().timeAt(at, request.now())); return { time: rfc3339Nano(last), line } }
   while (!signal.aborted) {
     const ended = request.ended()

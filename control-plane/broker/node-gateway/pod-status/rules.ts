@@ -21,6 +21,8 @@ export function merge(pod: Pod, report: { readonly uid: string; readonly status:
     ...(before.nominatedNodeName === undefined ? {} : { nominatedNodeName: before.nominatedNodeName }),
     ...(before.qosClass === undefined ? {} : { qosClass: before.qosClass }),
     ...(before.startTime === undefined ? {} : { startTime: before.startTime }),
+    // An agent that was away when the pod ended does not know where it was.
+    ...(ended(report.status.phase) && before.podIP !== undefined ? { podIP: before.podIP, ...(before.podIPs ? { podIPs: before.podIPs } : {}) } : {}),
   }
   const status: PodStatus = { ...others, ...report.status, conditions: [...kept, ...news] }
   return equalJson(before, status) ? { do: 'nothing' } : { do: 'write', status }
