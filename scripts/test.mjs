@@ -20,7 +20,11 @@ const stages = [
   ['end to end', [...vitest, '--project', 'e2e', ...filter]],
 ]
 /** With a path, only the kinds of test that are found under it. */
-const isFound = ([, argv]) => spawnSync(argv[0], [argv[1], 'list', '--filesOnly', ...argv.slice(4)], { cwd: root, encoding: 'utf8' }).stdout.trim() !== ''
+const isFound = ([name, argv]) => {
+  const { status, stdout, stderr, error } = spawnSync(argv[0], [argv[1], 'list', '--filesOnly', ...argv.slice(4)], { cwd: root, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`the ${name} tests could not be listed: ${error?.message ?? stderr.trim()}`)
+  return stdout.trim() !== ''
+}
 const chosen = filter.length ? stages.slice(2).filter(isFound) : stages
 if (chosen.length === 0) {
   console.error(`no test under ${filter.join(' ')}`)

@@ -2,7 +2,7 @@
 import type { Pod } from '../../../shared/api/core-v1.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import { canonicalQuantity } from '../../../shared/values/quantity.ts'
-import { isStatic } from '../pod/pod-facts.ts'
+import { isStatic, systemCriticalPriority } from '../pod/pod-facts.ts'
 import { amountOf, isMemory, keyOf, metBy, pressureOf, type Pressure, type Readings, type Signal, type Threshold } from './signals.ts'
 
 export interface PodUsage {
@@ -50,9 +50,8 @@ export function look(before: EvictionState, input: { thresholds: readonly Thresh
   return { state: { since, seen }, pressures, due: due[0] }
 }
 
-const systemCritical = 2_000_000_000
 /** What the node cannot do without (upstream `kubetypes.IsCriticalPod`): not evicted, and others end for it. */
-export const isCritical = (pod: Pod): boolean => (pod.spec?.priority ?? 0) >= systemCritical || isStatic(pod)
+export const isCritical = (pod: Pod): boolean => (pod.spec?.priority ?? 0) >= systemCriticalPriority || isStatic(pod)
 
 /** The pod that goes first: above what it asked for before within, low priority before high, much above before little. */
 export function victim(signal: Signal, pods: readonly PodUsage[]): PodUsage | undefined {

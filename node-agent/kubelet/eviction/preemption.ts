@@ -1,10 +1,11 @@
 /** Which pods of a node yield to a critical one that has no room. Pure. Source: upstream `pkg/kubelet/preemption/preemption.go`. */
 import type { Pod } from '../../../shared/api/core-v1.ts'
+import type { Shortage } from '../pod/admission.ts'
 import { podAmounts, qosOf } from '../resources/qos.ts'
 import { isCritical } from './plan.ts'
 
 /** What the node has too little of, and by how much: pods, millicores or bytes. */
-export interface Missing { readonly resource: 'pods' | 'cpu' | 'memory'; readonly amount: number }
+export interface Missing { readonly resource: Shortage['resource']; readonly amount: number }
 
 /** What its status and the Event say, and the condition DisruptionTarget: upstream's words. */
 export const preempted = { reason: 'Preempting', message: 'Preempted in order to admit critical pod', disrupted: 'Pod was preempted by Kubelet to accommodate a critical pod.' } as const

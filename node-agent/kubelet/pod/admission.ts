@@ -22,7 +22,7 @@ export interface AdmissionFacts {
   readonly pressures: readonly Pressure[]
 }
 
-export interface Rejection { readonly reason: string; readonly message: string }
+export interface Rejection { readonly reason: string; readonly message: string; /** Where nothing but room is missing: all of what is. */ readonly lacks?: readonly Shortage[] }
 
 /** Namespaced, and harmless to other pods of the node (`pkg/kubelet/sysctl/safe_sysctls.go`). */
 const safeSysctls: ReadonlySet<string> = new Set([
@@ -56,7 +56,7 @@ function takenPort(pod: Pod, neighbours: readonly Pod[]): boolean {
 export interface Shortage { readonly resource: 'pods' | 'cpu' | 'memory'; /** Pods, millicores or bytes. */ readonly requested: number; readonly used: number; readonly capacity: number }
 
 /** What the node has too little of for the pod. */
-export function shortages(pod: Pod, { room: { allocatable, others }, neighbours, maxPods }: AdmissionFacts): Shortage[] {
+function shortages(pod: Pod, { room: { allocatable, others }, neighbours, maxPods }: AdmissionFacts): Shortage[] {
   const wanted = podAmounts(pod)
   const all: Shortage[] = [
     { resource: 'pods', requested: 1, used: neighbours.length, capacity: maxPods },
@@ -76,6 +76,7 @@ export function reject(pod: Pod, facts: AdmissionFacts): Rejection | undefined {
   const pressed = refusal(facts.pressures, pod, qosOf(pod))
   if (pressed) return { reason: 'Evicted', message: pressed }
   if (takenPort(pod, facts.neighbours)) return { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" }
-  const short = shortages(pod, facts)[0]
-  return short && { reason: `OutOf${short.resource}`, message: `Node didn't have enough resource: ${short.resource}, requested: ${short.requested}, used: ${short.used}, capacity: ${short.capacity}` }
+  const lacks = shortages(pod, facts)
+  const short = lacks[0]
+  return short && { lacks, reason: `OutOf${short.resource}`, message: `Node didn't have enough resource: ${short.resource}, requested: ${short.requested}, used: ${short.used}, capacity: ${short.capacity}` }
 }

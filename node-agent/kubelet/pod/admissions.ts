@@ -1,4 +1,5 @@
 /** Which pods the node has taken and what it has granted them: its room is shared out here. A critical pod that finds none has others end, and waits for that. */
+import { isPodFinished } from '../../../shared/api/pod-phase.ts'
 import type { Millis } from '../../../shared/base/brands.ts'
 import type { Host } from '../../../shared/base/host.ts'
 import type { Devices } from '../devices/devices.ts'
@@ -7,7 +8,7 @@ import { cannotMakeRoom, preempted, whoYields, type Missing } from '../eviction/
 import type { RuntimeCache } from '../observe/cache.ts'
 import { podAmounts } from '../resources/qos.ts'
 import { allocatedPod, firstAllocation, judgeResize, type Room } from '../resources/resize.ts'
-import { reject, shortages, type AdmissionFacts, type Rejection } from './admission.ts'
+import { reject, type AdmissionFacts, type Rejection } from './admission.ts'
 import { gracePeriod, type StoredPod } from './pod-facts.ts'
 import type { PodRecord } from './record.ts'
 
@@ -27,7 +28,8 @@ interface Wait { readonly others: readonly string[]; readonly until: Millis }
 
 /** Upstream's `killPodNow`: half of the grace more, and ten seconds at least. */
 const patience = (pods: readonly StoredPod[]): Millis => Math.max(10_000, ...pods.map((p) => 1.5 * gracePeriod(p)))
-const isOver = (record: PodRecord): boolean => ['Succeeded', 'Failed'].includes(record.lastStatus?.phase ?? record.pod?.status?.phase ?? '')
+/** By what was said last of it, by this process or an earlier one. */
+const isOver = ({ lastStatus, pod }: PodRecord): boolean => isPodFinished({ ...pod, ...(lastStatus ? { status: lastStatus } : {}) })
 
 const unexpected = (message: string): Rejection => ({ reason: 'UnexpectedAdmissionError', message })
 
@@ -104,9 +106,7 @@ export class Admissions {
     const { allocatable, ...node } = this.#deps.admission()
     const facts = { ...node, room: { allocatable, others: this.#othersThan(record) }, neighbours: this.#neighbours(record).map((n) => n.pod) }
     const why = reject(pod, facts)
-    const lacks = shortages(pod, facts)
-    const isShort = why !== undefined && lacks.some((s) => why.reason === `OutOf${s.resource}`)
-    return isShort && isCritical(pod) ? this.#makeRoom(record, pod, lacks.map((s) => ({ resource: s.resource, amount: s.requested - (s.capacity - s.used) }))) : why
+    return why?.lacks && isCritical(pod) ? this.#makeRoom(record, pod, why.lacks.map((s) => ({ resource: s.resource, amount: s.requested - (s.capacity - s.used) }))) : why
   }
 
   /** Nothing of it was made yet, by this process or one before. */

@@ -33,6 +33,9 @@ const plainName = (image: string): string => image.replace(/^docker\.io\/(librar
 export const isChanged = (pod: Pod, def: Container, made: { readonly image: string }): boolean =>
   def.image !== undefined && plainName(def.image) !== plainName(made.image) && (isSidecar(def) || mainContainers(pod).includes(def))
 
+/** Upstream's `scheduling.SystemCriticalPriority`. */
+export const systemCriticalPriority = 2_000_000_000
+
 /** From a manifest on the node. The annotation alone proves nothing, anybody may write it: what comes from the API server has a version. */
 export const isStatic = (pod: Pod): boolean => pod.metadata?.annotations?.['kubernetes.io/config.source'] === 'file' && !pod.metadata.resourceVersion
 

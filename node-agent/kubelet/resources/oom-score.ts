@@ -1,10 +1,10 @@
 /** `oom_score_adj` of a container. Pure. Source: upstream `pkg/kubelet/qos/policy.go`. */
 import type { Container, Pod } from '../../../shared/api/core-v1.ts'
+import { systemCriticalPriority } from '../pod/pod-facts.ts'
 import { amountsOf, isSidecar, qosOf } from './qos.ts'
 
 const guaranteed = -997
 const bestEffort = 1000
-const systemCriticalPriority = 2_000_000_000
 
 /** The agent's own: it goes after everything that it runs. */
 export const agentOomScoreAdj = -999

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { KeyedLock } from '../../../shared/base/keyed-lock.ts'
 import { systemClock } from '../../../shared/host/clock.ts'
 import { silentLog } from '../../../shared/host/log.ts'
+import { makeFolder } from '../../../shared/host/tree.ts'
 import { ContainerTable, type EngineView } from './container-table.ts'
 import { Holders } from './holder.ts'
 import { Records, type ContainerRecord } from './records.ts'
@@ -53,6 +54,7 @@ it('leaves alone what came while the engine answered, though the engine has seen
 })
 
 it('takes one for lost that has been there and is not in the engine any more', async () => {
+  await makeFolder(records.containerFolder('gone'))
   await records.saveContainer(record('gone'))
   const entry = table.add(record('gone'), { pid: 4713 })
   answer.resolve({ containers: [], tasks: new Map() })

@@ -268,9 +268,6 @@ export class ContainerdRuntime implements Runtime {
   async *logs(id: string, logPath: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
     await this.#ready()
     const entry = this.#table.get(id)
-    const kept = entry?.watch ? undefined : await readIndex(this.#records.logIndexPath(id))
-    const keptStart = entry?.watch ? 0 : await readStart(this.#records.logStartPath(id))
-    await entry?.watch?.look()
     const drained = entry?.drained ?? Promise.resolve()
     // Its end is told before its shim has written the last of what it said.
     if (entry?.exit && !options.follow) {
@@ -278,6 +275,9 @@ export class ContainerdRuntime implements Runtime {
       await Promise.race([drained, ignore(this.#o.clock.sleep(drainPatience, AbortSignal.any([waited.signal, signal])), 'it is drained, or nobody waits')])
       waited.abort()
     }
+    const kept = entry?.watch ? undefined : await readIndex(this.#records.logIndexPath(id))
+    const keptStart = entry?.watch ? 0 : await readStart(this.#records.logStartPath(id))
+    await entry?.watch?.look()
     let ended = entry === undefined
     void drained.then(() => { ended = true })
     await Promise.race([drained, Promise.resolve()])

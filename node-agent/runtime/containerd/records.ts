@@ -57,10 +57,8 @@ export class Records {
   saveSandbox(record: SandboxRecord): Promise<void> { return replaceText(this.#sandboxPath(record.id), JSON.stringify(record)) }
   forgetSandbox(id: string): Promise<void> { return removeTree(this.#sandboxPath(id)) }
 
-  async saveContainer(record: ContainerRecord): Promise<void> {
-    await makeFolder(this.containerFolder(record.id))
-    await replaceText(`${this.containerFolder(record.id)}/record.json`, JSON.stringify(record))
-  }
+  /** The container's folder is there. */
+  saveContainer(record: ContainerRecord): Promise<void> { return replaceText(`${this.containerFolder(record.id)}/record.json`, JSON.stringify(record)) }
 
   saveExit(id: string, exit: ExitRecord): Promise<void> { return replaceText(`${this.containerFolder(id)}/exit.json`, JSON.stringify(exit)) }
 

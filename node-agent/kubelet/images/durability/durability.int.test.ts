@@ -81,7 +81,8 @@ describe.each(drivers)('%s', (name, make) => {
   /** What a container of the image finds in a file. */
   const sees = async (image: string, file: string): Promise<string> => {
     const c = await pod(image, ['sleep', '100'])
-    const { stdout } = await d.runtime.execSync(c.id, ['sha256sum', file], 30_000, 1000)
+    const { exitCode, stdout, stderr } = await d.runtime.execSync(c.id, ['sha256sum', file], 30_000, 1000)
+    if (exitCode !== 0) throw new Error(`${file} cannot be read: ${stderr.toString()}`)
     await d.runtime.removeSandbox(c.sandbox)
     return stdout.toString().split(' ')[0]!
   }
